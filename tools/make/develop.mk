@@ -1,0 +1,21 @@
+.PHONY: help check format test clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+check: $(STAMPS)/generated ## types, lint, format, dead code
+	@tsc -p .
+	@oxlint --type-aware --deny-warnings
+	@biome format .
+
+format: $(STAMPS)/npm ## rewrite the sources in the project's format
+	@biome format --write .
+
+test: install ## unit, property, golden, contract and real-Envoy tests
+	@node --test --test-concurrency=2 'runtime/**/*.test.ts' 'federation/**/*.test.ts' 'trust/**/*.test.ts' 'gateway-config/**/*.test.ts' 'topologies/**/*.test.ts' 'sources/**/*.test.ts' 'controller/**/*.test.ts' 'cli/**/*.test.ts' 'demo/**/*.test.ts' 'tests/**/*.test.ts'
+
+clean: ## remove what was built or generated in this folder, keep the per-user cache
+	@rm -rf node_modules gateway-config/gen protos/gen .tools out
+
+distclean: clean ## clean, and the per-user cache
+	@rm -rf "$${ISTHMUS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/isthmus}"
