@@ -1,4 +1,4 @@
-import type { ClusterId, ServicePortKey } from '../federation/model/ids.ts';
+import type { ClusterId, NetworkId, ServicePortKey } from '../federation/model/ids.ts';
 import type { HealthCheck } from '../federation/model/local.ts';
 import type { AppProtocol } from '../federation/model/records.ts';
 
@@ -9,6 +9,8 @@ import type { AppProtocol } from '../federation/model/records.ts';
  */
 export interface GatewayIR {
   readonly cluster: ClusterId;
+  /** For access logs and metrics only. */
+  readonly network?: NetworkId | undefined;
   /** e.g. `prod.example.org` */
   readonly clustersetDomain: string;
   readonly gatewaySet: string;
@@ -19,7 +21,10 @@ export interface GatewayIR {
   readonly egress: readonly EgressIR[];
   /** Sorted by service. What this cluster exports. */
   readonly exports: readonly ExportIR[];
-  /** Sorted by caller. What each peer may call: absence is the refusal. */
+  /**
+   * Sorted by caller. What each peer may call: absence is the refusal. Members that are not active have an entry with
+   * empty lists, so that a connection which outlives their filter chains for the drain time finds an empty table.
+   */
   readonly ingress: readonly IngressIR[];
   readonly voidToken: VoidToken;
 }
@@ -46,6 +51,8 @@ export class VoidToken {
 
 export interface PeerIR {
   readonly cluster: ClusterId;
+  /** For access logs and metrics only; unknown until its records arrive. */
+  readonly network?: NetworkId | undefined;
   /** Exact SPIFFE ID its gateways show: `spiffe://CLUSTER.DOMAIN/gateway/SET`. */
   readonly identity: string;
   /** PEM of the peer's own cluster CA certificates (current and next), the only anchors for it. */
@@ -72,7 +79,17 @@ export interface EgressIR {
    * Failover order after the local endpoints: each tier is tried when the earlier ones cannot serve; within a tier by
    * weight. All weights are above 0.
    */
-  readonly tiers: readonly (readonly { readonly cluster: ClusterId; readonly weight: number }[])[];
+  readonly tiers: readonly (readonly WeightedPeer[])[];
+  /**
+   * TCP only, sorted: every active peer that exports the service, serving or not. It changes with exports, not with
+   * liveness, so that a peer's coming and going edits endpoints and leaves the Envoy cluster (and its connections) alone.
+   */
+  readonly carriers?: readonly ClusterId[] | undefined;
+}
+
+export interface WeightedPeer {
+  readonly cluster: ClusterId;
+  readonly weight: number;
 }
 
 export interface ExportIR {

@@ -32,7 +32,10 @@ export interface Liveness {
 export interface PeerState {
   readonly view: ClusterView;
   readonly liveness: Liveness;
-  /** False when the peer's endpoints are withdrawn (Gone) or held back (fail-back not yet over). */
+  /**
+   * False when the peer's endpoints are withdrawn (Gone), or demoted to standby (Unreachable, or fail-back not yet
+   * over).
+   */
   readonly serving: boolean;
 }
 
@@ -45,7 +48,15 @@ export interface ServiceBackend {
   /** By the *merged* port number; ports this cluster does not offer are missing. */
   readonly ready: readonly ReadyWeight[];
   readonly grantedTo?: readonly ClusterId[] | undefined;
+  /**
+   * True while its cluster is unreachable or held back before fail-back: to be used only after every backend without
+   * it. Not left out, because then a crash of the rest would find nothing to fail over to.
+   */
+  readonly standby?: true | undefined;
 }
+
+/** Per namespace the clusters that may supply it. A namespace without an entry may come from any cluster. */
+export type ImportPins = ReadonlyMap<string, readonly ClusterId[]>;
 
 export interface ServiceConflict {
   /** The field that differs, e.g. `ports`, `sessionAffinity`. */
@@ -75,4 +86,5 @@ export interface FederationState {
   readonly own: ClusterView | undefined;
   readonly peers: ReadonlyMap<ClusterId, PeerState>;
   readonly services: ReadonlyMap<ServiceKey, MergedService>;
+  readonly pins?: ImportPins | undefined;
 }

@@ -38,7 +38,8 @@ export type Changes =
 
 /** A nudge that something may have changed. Losing every hint costs latency, never correctness. */
 export type Hint =
-  | { readonly kind: 'cluster'; readonly cluster: ClusterId }
+  /** `head`: the head that caused the hint, where the source has it at hand, so that a beat costs no further call. */
+  | { readonly kind: 'cluster'; readonly cluster: ClusterId; readonly head?: StoredHead | undefined }
   | { readonly kind: 'roster' }
   | { readonly kind: 'join' }
   /** The hint source was interrupted: anything may have changed. */
@@ -78,13 +79,25 @@ export interface Store extends AsyncDisposable {
   putRoster(roster: StoredRoster): Promise<void>;
   readonly join: JoinBoard;
   readonly lease: LeaseBoard;
-  /** Hints until the signal fires. Ends only with the signal; reconnects by itself and then yields `gap`. */
+  /**
+   * Hints of everything that happens after the call, own writes included, until the signal fires. Ends only with the
+   * signal (or the store's disposal); reconnects by itself and then yields `gap`. Waiting hints are coalesced.
+   */
   watch(signal: AbortSignal): AsyncIterable<Hint>;
+}
+
+/** What a store server needs of the store it serves, beyond what it offers to others. */
+export interface HostableStore extends Store {
+  /** The credential under which a token was offered, while the board still holds the token. */
+  credentialOf(tokenId: string): Promise<Uint8Array | undefined>;
 }
 
 /** Where a joiner and the authority exchange one request and one answer per token. Bytes are opaque and size-limited. */
 export interface JoinBoard {
-  /** Authority: allows requests under this token until it expires. `credential` is sha256 of the token's store secret. */
+  /**
+   * Authority: allows requests under this token until it expires. `credential` is sha256 of the token's store secret.
+   * The same offer again is fine; another credential for the same token is refused (`JoinRefusedError`).
+   */
   offer(offer: {
     readonly tokenId: string;
     readonly credential: Uint8Array;
@@ -92,15 +105,19 @@ export interface JoinBoard {
   }): Promise<void>;
   /** Joiner: posts its request once; a second, different one under the same token is refused (`JoinRefusedError`). */
   request(request: JoinRequest): Promise<void>;
-  /** Authority: requests without an answer. */
+  /** Authority: requests without an answer, by token. Judging their expiry is the authority's: only its clock counts. */
   pending(): Promise<readonly JoinRequest[]>;
+  /** Authority: answers a request once; a token without request, or a second, different answer is refused. */
   answer(answer: JoinRequest): Promise<void>;
-  /** Joiner: the answer, once there is one. */
+  /** Joiner: the answer, once there is one. Kept for `joinRetentionMs` beyond the token's expiry. */
   answerFor(tokenId: string): Promise<Uint8Array | undefined>;
 }
 
 export interface LeaseBoard {
-  /** The lease as it is after the attempt: `holder` says who won. Also renews the caller's own. */
+  /**
+   * The lease as it is after the attempt: `holder` says who won. Also renews the caller's own. The store's clock alone
+   * judges expiry. A lease is no lock: a paused holder is fenced by the epoch in its commits.
+   */
   acquire(name: string, holder: string, ttlMs: number): Promise<Lease>;
   release(name: string, holder: string): Promise<void>;
 }
@@ -112,9 +129,21 @@ export const STORE_LIMITS = {
   headBytesMax: 64 * 1024,
   rosterBytesMax: 4 * 1024 * 1024,
   joinBytesMax: 16 * 1024,
+  /** The answer carries the roster too, in base64. */
+  joinAnswerBytesMax: 6 * 1024 * 1024,
   joinsMax: 1_000,
   logVersionsMax: 256,
   logBytesMax: 1024 * 1024,
+  /** Names of clusters, records, tokens, leases, holders, in octets. */
+  nameBytesMax: 512,
+  /** A cluster's records together: what one read may have to carry. */
+  clusterBytesMax: 32 * 1024 * 1024,
+  clusterRecordsMax: 16_000,
+  clustersMax: 1_000,
+  leasesMax: 2_000,
+  leaseTtlMsMax: 60 * 60 * 1000,
+  /** How long an expired token stays on the board, so that a slow joiner still finds its answer. */
+  joinRetentionMs: 60 * 60 * 1000,
 } as const;
 
 export class StoreUnavailableError extends IsthmusError {
@@ -126,6 +155,13 @@ export class StoreUnavailableError extends IsthmusError {
 export class StoreRefusedError extends IsthmusError {
   constructor(message: string, details: { hint?: string; fields?: Record<string, unknown> } = {}) {
     super('store-refused', message, details);
+  }
+}
+
+/** The file of an embedded store cannot be used as it is. It is never deleted or overwritten. */
+export class StoreFileError extends IsthmusError {
+  constructor(message: string, details: { cause?: unknown; hint: string; fields?: Record<string, unknown> }) {
+    super('store-file', message, details);
   }
 }
 

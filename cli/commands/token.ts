@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { askController, stateDirOption } from '../admin-client.ts';
+import { UsageError } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { formatObject, outputOption } from '../output/format.ts';
+
+/** `isthmus token create` */
+interface CreateOptions {
+  readonly cluster: string;
+  readonly ttl: string;
+  readonly stateDir: string;
+  readonly output: 'table' | 'json' | 'yaml';
+}
+
+export function register(program: Command, io: Io): void {
+  const token = program.command('token').description('tokens by which clusters join the clusterset');
+  token
+    .command('create')
+    .description('make a single-use token for one cluster; runs on the authority, beside its controller')
+    .requiredOption('--cluster <name>', 'the cluster that will join')
+    .option('--ttl <duration>', 'how long it can be used', '15m')
+    .addOption(stateDirOption())
+    .addOption(outputOption(['table', 'json', 'yaml']))
+    .addHelpText('after', HELP)
+    .action((options: CreateOptions) => create(options, io));
+}
+
+const HELP = `
+The token is a secret until it is used: hand it over as you would a password. It is printed alone on standard output.
+
+Examples:
+  isthmus token create --cluster west
+  isthmus token create --cluster west --ttl 1h | ssh west.example.org 'isthmus join --token-file - --up'`;
+
+interface Made {
+  readonly token: string;
+  readonly cluster: string;
+  readonly expiresAtMs: number;
+}
+
+async function create(options: CreateOptions, io: Io): Promise<void> {
+  const { parseDurationMs } = await import('../../sources/documents/fields.ts');
+  const lifetimeMs = parseDurationMs(options.ttl);
+  if (lifetimeMs === undefined)
+    throw new UsageError(`--ttl ${options.ttl} is not a duration`, 'use for example 15m or 1h');
+  const query = new URLSearchParams({ cluster: options.cluster, lifetimeMs: String(lifetimeMs) });
+  const answer = await askController(options.stateDir, `/v1/tokens?${query.toString()}`, 'POST');
+  // The controller is this program in another process; `version` tells when the two differ.
+  const made = answer as Made;
+  const expiresAt = new Date(made.expiresAtMs).toISOString();
+  if (options.output !== 'table') {
+    const object = { apiVersion: 'isthmus.dev/v1alpha1', kind: 'JoinToken', ...made, expiresAt };
+    io.stdout.write(await formatObject(object, options.output));
+    return;
+  }
+  io.stdout.write(`${made.token}\n`);
+  io.stderr.write(`for cluster ${made.cluster}, once, until ${expiresAt}: isthmus join --token TOKEN --up\n`);
+}

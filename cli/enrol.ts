@@ -1,0 +1,109 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '../controller/config/load.ts';
+import { type FoundedClusterset, foundHere } from '../controller/enrol/found.ts';
+import { joinHere } from '../controller/enrol/join.ts';
+import { type NewSite, siteDocument, writeSite } from '../controller/enrol/site-document.ts';
+import { stateFolder } from '../controller/state-folder.ts';
+import { openStore } from '../federation/store/open.ts';
+import { formatStoreAddress, parseStoreAddress } from '../federation/store/remote/address.ts';
+import { RemoteStore } from '../federation/store/remote/client.ts';
+import { serveStore } from '../federation/store/serve.ts';
+import { SystemClock } from '../runtime/clock.ts';
+import { InvalidInputError } from '../runtime/errors.ts';
+import { createLogger } from '../runtime/log.ts';
+import { Metrics } from '../runtime/metrics.ts';
+import { SystemRandom } from '../runtime/random.ts';
+import type { JoinToken } from '../trust/token.ts';
+import type { Io } from './io.ts';
+
+/** The work behind `init` and `join`: checked first, then done in an order that can be repeated after a crash. */
+const clock = new SystemClock();
+const random = new SystemRandom();
+const log = createLogger({ level: 'warn', base: { component: 'enrol' } });
+const components = { clock, random, log, metrics: new Metrics() };
+
+/** Long enough for a person to notice that the authority is not running and to start it. */
+const JOIN_WAIT_MS = 60_000;
+
+/** The Site is validated before anything is made: a typing mistake must not cost a token or a root. */
+export async function checkSite(site: NewSite): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'isthmus-check-'));
+  try {
+    const file = join(folder, 'site.yaml');
+    await writeFile(file, siteDocument(site));
+    const loaded = await loadConfig({ file, env: {}, flags: {} });
+    if (loaded.ok) return;
+    throw new InvalidInputError('the site', loaded.findings.map(asFlag));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** The reader gave flags, not a file. */
+function asFlag<F extends { file?: string; line?: number }>(finding: F): Omit<F, 'file' | 'line'> {
+  const { file: _file, line: _line, ...rest } = finding;
+  return rest;
+}
+
+export interface Initialised {
+  readonly founded: FoundedClusterset;
+  /** As the site's own controller opens it. */
+  readonly storeUrl: string;
+}
+
+/** @param link of `isthmus store serve`; absent: this site's own embedded store, served to the others by its controller */
+export async function initSite(site: NewSite, link: string | undefined): Promise<Initialised> {
+  const folder = stateFolder(site.stateDir);
+  await checkSite(site);
+  const founded = await foundHere(
+    { folder, random },
+    { cluster: site.cluster, domain: site.clusterset, dev: site.dev, nowMs: clock.epochMs() },
+  );
+  const storeUrl = link === undefined ? await claimOwnStore(site, founded) : await claimStore(link, site, founded);
+  await writeSite(folder.site, { ...site, store: storeUrl });
+  return { founded, storeUrl };
+}
+
+async function claimStore(link: string, site: NewSite, founded: FoundedClusterset): Promise<string> {
+  const address = parseStoreAddress(link);
+  await using store = new RemoteStore(components, { address, identity: { kind: 'claimant' } });
+  await store.claim({
+    cluster: site.cluster,
+    root: founded.root,
+    roster: { version: 1, bytes: founded.rosterBytes },
+  });
+  return formatStoreAddress({ host: address.host, port: address.port, pins: address.pins });
+}
+
+/** A store server of our own is claimed like any other, over loopback, so that there is one way. */
+async function claimOwnStore(site: NewSite, founded: FoundedClusterset): Promise<string> {
+  const served = await serveStore({ stateDir: site.stateDir, listen: { address: '127.0.0.1', port: 0 } }, components);
+  try {
+    await claimStore(served.link, site, founded);
+  } finally {
+    await served.close();
+  }
+  return served.localUrl;
+}
+
+export async function joinSite(site: NewSite, token: JoinToken, io: Io): Promise<{ rosterVersion: number }> {
+  const folder = stateFolder(site.stateDir);
+  await checkSite(site);
+  await using store = await openStore(token.store, {
+    ...components,
+    identity: { kind: 'joiner', tokenId: token.tokenId, storeSecret: token.storeSecret.reveal() },
+  });
+  const joined = await joinHere(
+    { folder, clock, random, log, store },
+    {
+      token,
+      waitMs: JOIN_WAIT_MS,
+      signal: io.stopSignal(),
+      onWaiting: () => void io.stderr.write('asked to join, waiting for the authority\n'),
+    },
+  );
+  await writeSite(folder.site, site);
+  return joined;
+}

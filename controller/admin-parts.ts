@@ -1,0 +1,159 @@
+import type { ClusterId } from '../federation/model/ids.ts';
+import type { Standing } from '../gateway-config/xds/ledger.ts';
+import { dumpSnapshot } from '../gateway-config/dump.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Finding } from '../runtime/errors.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { AdminParts, HealthCheckResult } from './admin/routes.ts';
+import type { Controller } from './controller.ts';
+import { softwareVersion } from './version.ts';
+import { clusterList } from './views/clusters.ts';
+import { endpointList } from './views/endpoints.ts';
+import { gatewayList, type ProgrammedStatus } from './views/gateways.ts';
+import { serviceList } from './views/services.ts';
+import { status } from './views/status.ts';
+
+/** What a running controller answers on its admin socket: every answer is made from the values of that moment. */
+export interface AdminPartsComponents {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly controller: Controller;
+}
+
+export function adminParts({ clock, metrics, controller }: AdminPartsComponents): AdminParts {
+  const startedMonotonicMs = clock.monotonicMs();
+  const clusters = () => clusterList(clustersInput(controller, clock));
+  const services = () => serviceList(servicesInput(controller));
+  const gateways = () => gatewayList(gatewaysInput(controller));
+  return {
+    healthz: () => [{ name: 'process', ok: true }],
+    readyz: () => readiness(controller),
+    metrics: () => metrics.text(),
+    debug: {
+      state: () => controller.engine.derived.state,
+      ir: () => controller.engine.derived.ir,
+      xds: () => dumpSnapshot(controller.engine.derived.snapshot),
+      roster: () => controller.engine.world.roster,
+      health: () => controller.board.standings,
+    },
+    api: {
+      clusters,
+      services,
+      gateways,
+      endpoints: () => endpointList(endpointsInput(controller)),
+      status: () => statusOf({ controller, clock, startedMonotonicMs, clusters, services, gateways }),
+    },
+  };
+}
+
+/** Reachable peers are no part of it: a site that is alone must still be ready to serve. */
+export function readiness(controller: Controller): readonly HealthCheckResult[] {
+  const { firstSync, findings, xds, storeLink } = controller;
+  const invalid = findings.filter(({ severity }) => severity === 'error');
+  return [
+    { name: 'sources', ok: true, message: invalid.length === 0 ? undefined : keptSentence(invalid) },
+    { name: 'state', ok: firstSync.complete, message: firstSync.message },
+    { name: 'gateways', ok: true, message: `${xds.ledger.connected.length} connected` },
+    { name: 'store', ok: true, message: storeLink.up ? undefined : `not reached: ${storeLink.message ?? 'unknown'}` },
+    { name: 'writer', ok: !controller.fenced, message: controller.fenced ? 'another writer took over' : undefined },
+  ];
+}
+
+function keptSentence(invalid: readonly Finding[]): string {
+  const [first] = invalid;
+  const where = [first?.file, first?.line].filter((part) => part !== undefined).join(':');
+  return `last good kept, ${invalid.length} problem(s), first ${where}: ${first?.message ?? ''}`;
+}
+
+function clustersInput(controller: Controller, clock: Clock): Parameters<typeof clusterList>[0] {
+  return {
+    state: controller.engine.derived.state,
+    members: controller.engine.world.roster.members,
+    rejections: controller.rejected,
+    nowMonotonicMs: clock.monotonicMs(),
+  };
+}
+
+function servicesInput(controller: Controller): Parameters<typeof serviceList>[0] {
+  const { state, ir, world } = controller.engine.derived;
+  return { state, local: world.local, gateways: [ir] };
+}
+
+function endpointsInput(controller: Controller): Parameters<typeof endpointList>[0] {
+  const { ir, world } = controller.engine.derived;
+  return { self: world.site.cluster, local: world.local, gateways: [ir], unhealthy: world.unhealthy };
+}
+
+function gatewaysInput(controller: Controller): Parameters<typeof gatewayList>[0] {
+  const { state, world, snapshot } = controller.engine.derived;
+  const { ledger } = controller.xds;
+  const programmed = new Map(
+    ledger.gateways.map((gateway) => [gateway, programmedStatus(ledger.standing(gateway, snapshot))] as const),
+  );
+  return { state, own: world.gateways, programmed, probes: probesOf(controller) };
+}
+
+function programmedStatus({ connected, programmed, pending, refused }: Standing): ProgrammedStatus {
+  return { connected, acknowledged: programmed, pending, refused };
+}
+
+/** Envoy's checks tell a peer, not its single gateways: all of a peer's addresses share its result. */
+function probesOf(controller: Controller): ReadonlyMap<string, 'good' | 'bad'> {
+  const probes = new Map<string, 'good' | 'bad'>();
+  for (const [cluster, { view }] of controller.engine.derived.state.peers) {
+    const probe = controller.board.probeOf(cluster);
+    if (probe === 'unknown') continue;
+    for (const { addresses } of view.gateways) {
+      for (const { host, port } of addresses) probes.set(`${host.includes(':') ? `[${host}]` : host}:${port}`, probe);
+    }
+  }
+  return probes;
+}
+
+interface StatusParts extends Pick<AdminPartsComponents, 'controller' | 'clock'> {
+  readonly startedMonotonicMs: number;
+  readonly clusters: () => ReturnType<typeof clusterList>;
+  readonly services: () => ReturnType<typeof serviceList>;
+  readonly gateways: () => ReturnType<typeof gatewayList>;
+}
+
+function statusOf({ controller, clock, startedMonotonicMs, ...lists }: StatusParts): ReturnType<typeof status> {
+  const { config, trust, engine, signing } = controller;
+  const services = lists.services().items;
+  return status({
+    cluster: config.cluster,
+    clusterset: config.clusterset,
+    network: config.network,
+    version: softwareVersion(),
+    startedMonotonicMs,
+    nowMonotonicMs: clock.monotonicMs(),
+    nowEpochMs: clock.epochMs(),
+    checks: readiness(controller),
+    stores: config.store.map((url) => ({
+      url,
+      up: controller.storeLink.up,
+      sinceMonotonicMs: controller.storeLink.sinceMs,
+    })),
+    clusters: lists.clusters().items,
+    gateways: lists.gateways().items,
+    services: {
+      exported: services.filter((item) => item.status.exported).length,
+      callable: services.filter((item) => item.spec.ports.some(({ callAt }) => callAt !== undefined)).length,
+      conflicts: services.filter((item) => item.status.conflicts.length > 0).length,
+    },
+    certificates: [
+      { name: 'cluster-ca', notAfterMs: trust.issuer.notAfterMs },
+      { name: 'controller', notAfterMs: signing.current.notAfterMs },
+    ],
+    rosterVersion: engine.world.roster.version,
+    findings: [...controller.findings, ...rejections(controller.rejected)],
+  });
+}
+
+function rejections(rejected: ReadonlyMap<ClusterId, string>): readonly Finding[] {
+  return [...rejected].map(([cluster, why]) => ({
+    severity: 'error',
+    reason: 'PeerRejected',
+    message: `${cluster}: its newest news is refused, its last good is used: ${why}`,
+  }));
+}

@@ -1,0 +1,155 @@
+import { parseAddress } from '../../federation/model/cidr.ts';
+import type { Finding } from '../../runtime/errors.ts';
+import { cidrProblem, cidrsOverlap } from '../../sources/documents/fields.ts';
+import type { FieldPath, SourceDocument } from '../../sources/documents/parse.ts';
+import { findingAt, type OriginOf } from '../../sources/documents/validate.ts';
+
+/**
+ * What no single field of `Site` can tell. Works on raw values and skips what is malformed, so that one pass reports
+ * these problems beside those of the schema.
+ */
+export const EGRESS_PORTS = { first: 20_000, last: 29_999 } as const;
+
+/** DESIGN section 3, fixed names: what the processes of one site listen on by default. */
+const OWN_PORTS: Readonly<Record<number, string>> = {
+  15010: 'xDS',
+  15014: 'metrics',
+  15020: 'health',
+  15053: 'DNS',
+  15080: 'the dashboard',
+  15090: 'the store server',
+  15444: 'passthrough',
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+type Check = (document: SourceDocument, spec: Fields, originOf: OriginOf) => readonly Finding[];
+
+export function siteProblems(document: SourceDocument, originOf: OriginOf = () => undefined): readonly Finding[] {
+  const spec = fieldsOf(fieldsOf(document.value)['spec']);
+  return [gatewayNames, gatewayPorts, gatewayAddresses, ranges].flatMap((check: Check) =>
+    check(document, spec, originOf),
+  );
+}
+
+interface Gateway {
+  readonly path: FieldPath;
+  readonly name: unknown;
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+  readonly listenAddress: string;
+  readonly egressAddress: string;
+}
+
+function gatewaysOf(spec: Fields): readonly Gateway[] {
+  const list = Array.isArray(spec['gateways']) ? spec['gateways'] : [];
+  return list.map((item: unknown, index): Gateway => {
+    const { name, address, port = 15_443, listenAddress = '0.0.0.0', egressAddress = '127.0.0.1' } = fieldsOf(item);
+    return {
+      path: ['spec', 'gateways', index],
+      name,
+      address: typeof address === 'string' ? address : undefined,
+      port: typeof port === 'number' ? port : undefined,
+      listenAddress: String(listenAddress),
+      egressAddress: String(egressAddress),
+    };
+  });
+}
+
+function gatewayNames(document: SourceDocument, spec: Fields): readonly Finding[] {
+  const first = new Map<unknown, Gateway>();
+  return gatewaysOf(spec).flatMap((gateway) => {
+    const earlier = first.get(gateway.name);
+    if (earlier === undefined) first.set(gateway.name, gateway);
+    if (earlier === undefined || typeof gateway.name !== 'string') return [];
+    const message = `gateway ${JSON.stringify(gateway.name)} is defined on line ${document.lineOf(earlier.path)} already`;
+    return [findingAt(document, [...gateway.path, 'name'], { reason: 'DuplicateGateway', message })];
+  });
+}
+
+function gatewayPorts(document: SourceDocument, spec: Fields): readonly Finding[] {
+  const gateways = gatewaysOf(spec);
+  return gateways.flatMap((gateway, index) => {
+    const { port, path } = gateway;
+    if (port === undefined) return [];
+    const at = (what: Pick<Finding, 'reason' | 'message'> & Partial<Finding>): Finding =>
+      findingAt(document, [...path, 'port'], what);
+    const findings: Finding[] = [];
+    const rival = gateways.slice(0, index).find((other) => other.port === port && clash(other, gateway));
+    if (rival !== undefined) {
+      const where = `spec.gateways[${String(rival.path[2])}] on line ${document.lineOf([...rival.path, 'port'])}`;
+      const hint = 'give each gateway its own port or its own listenAddress and address';
+      findings.push(at({ reason: 'OverlappingPort', message: `port ${port} is used by ${where} already`, hint }));
+    }
+    const inEgressRange = port >= EGRESS_PORTS.first && port <= EGRESS_PORTS.last;
+    if (inEgressRange && gateways.some((other) => sameHost(other.egressAddress, gateway.listenAddress))) {
+      const range = `${EGRESS_PORTS.first} to ${EGRESS_PORTS.last}`;
+      const message = `port ${port} overlaps the egress ports ${range} on the same address`;
+      findings.push(at({ reason: 'OverlappingPort', message, hint: 'use 15443' }));
+    }
+    const owner = OWN_PORTS[port];
+    if (owner !== undefined) {
+      const message = `port ${port} is the default port of ${owner}`;
+      findings.push(at({ reason: 'ReservedPort', severity: 'warning', message }));
+    }
+    return findings;
+  });
+}
+
+/** Two gateways clash where they listen, and where the others dial: one public address and port can lead to one only. */
+function clash(left: Gateway, right: Gateway): boolean {
+  const samePublic = left.address !== undefined && left.address === right.address;
+  return samePublic || sameHost(left.listenAddress, right.listenAddress);
+}
+
+function sameHost(left: string, right: string): boolean {
+  const wildcards = ['0.0.0.0', '::'];
+  return left === right || wildcards.includes(left) || wildcards.includes(right);
+}
+
+function gatewayAddresses(document: SourceDocument, spec: Fields, originOf: OriginOf): readonly Finding[] {
+  const dev = spec['dev'] === true;
+  return gatewaysOf(spec).flatMap(({ address, path }) => {
+    const range = address === undefined ? undefined : parseAddress(address)?.range();
+    if (range === undefined) return [];
+    const loopbackAllowed = dev && range === 'loopback';
+    const refused = ['ipv4Mapped', 'unspecified', 'loopback', 'linkLocal', 'multicast', 'broadcast'].includes(range);
+    if (!refused || loopbackAllowed) return [];
+    const hint = range === 'loopback' ? 'set spec.dev: true in a development clusterset' : undefined;
+    const message = `other clusters cannot reach ${String(address)}: it is ${RANGE_WORDS[range] ?? range}`;
+    const what = { reason: 'InvalidAddress', message, ...(hint === undefined ? {} : { hint }) };
+    return [findingAt(document, [...path, 'address'], what, originOf)];
+  });
+}
+
+const RANGE_WORDS: Readonly<Record<string, string>> = {
+  ipv4Mapped: 'an IPv4-mapped address',
+  unspecified: 'the unspecified address',
+  loopback: 'a loopback address',
+  linkLocal: 'a link-local address',
+  multicast: 'a multicast address',
+  broadcast: 'the broadcast address',
+};
+
+/** One list may name a range twice (two node pools); a pod range inside a service range is always a slip. */
+function ranges(document: SourceDocument, spec: Fields, originOf: OriginOf): readonly Finding[] {
+  const pods = rangesOf(spec['podCIDRs']);
+  return rangesOf(spec['serviceCIDRs']).flatMap((service) => {
+    const pod = pods.find((candidate) => cidrsOverlap(candidate.range, service.range));
+    if (pod === undefined) return [];
+    const message = `${service.range} overlaps the pod range ${pod.range}`;
+    const path = ['spec', 'serviceCIDRs', service.index];
+    return [findingAt(document, path, { reason: 'OverlappingCIDR', message }, originOf)];
+  });
+}
+
+function rangesOf(value: unknown): readonly { readonly range: string; readonly index: number }[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [];
+  return list.flatMap((range, index) =>
+    typeof range === 'string' && cidrProblem(range) === undefined ? [{ range, index }] : [],
+  );
+}
+
+function fieldsOf(value: unknown): Fields {
+  // A map of unknown values is all that is claimed, and that is what was checked.
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+}

@@ -1,0 +1,81 @@
+import { type ClusterId, type NetworkId, parseClusterId, parseNetworkId } from '../../federation/model/ids.ts';
+import type { LogLevel } from '../../runtime/log.ts';
+import type { SiteDocument } from './site-schema.ts';
+import { parseListenAddress } from './site-fields.ts';
+
+/** The effective configuration of one controller: file, environment and flags merged, checked, with units in the names. */
+export interface SiteConfig {
+  readonly cluster: ClusterId;
+  /** DNS name, e.g. `prod.example.org`. */
+  readonly clusterset: string;
+  readonly network: NetworkId;
+  readonly region?: string | undefined;
+  readonly zone?: string | undefined;
+  /** URLs as `openStore` takes them; paths in them are absolute. At least one. */
+  readonly store: readonly string[];
+  /** Absolute. */
+  readonly stateDir: string;
+  /** Absolute files, folders or patterns. */
+  readonly services: readonly string[];
+  readonly gateways: readonly GatewayConfig[];
+  readonly podCIDRs: readonly string[];
+  readonly serviceCIDRs: readonly string[];
+  readonly failBackAfterMs: number;
+  readonly withdrawAfterMs: number;
+  readonly leafLifetimeMs: number;
+  readonly authority: boolean;
+  readonly dev: boolean;
+  readonly logLevel: LogLevel;
+  readonly listen: ListenConfig;
+}
+
+export interface GatewayConfig {
+  readonly name: string;
+  /** Where other clusters reach it: IP address or DNS name. */
+  readonly address: string;
+  readonly port: number;
+  readonly listenAddress: string;
+  readonly egressAddress: string;
+  readonly weight: number;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** Absent: switched off. */
+export interface ListenConfig {
+  readonly health?: ListenAddress | undefined;
+  readonly metrics?: ListenAddress | undefined;
+  readonly store?: ListenAddress | undefined;
+}
+
+/** Turns a relative path of the field into an absolute one: from a file's own folder, else from the working directory. */
+export type ResolvePath = (field: 'stateDir' | 'services' | 'store', path: string) => string;
+
+const EMBEDDED = 'embedded:';
+
+export function toSiteConfig(document: SiteDocument, resolvePath: ResolvePath): SiteConfig {
+  const { spec } = document;
+  const { failBackAfter, withdrawAfter, leafLifetime, listen, ...same } = spec;
+  return {
+    ...same,
+    cluster: parseClusterId(document.metadata.name),
+    network: parseNetworkId(spec.network),
+    store: spec.store.map((url) =>
+      url.startsWith(EMBEDDED) ? EMBEDDED + resolvePath('store', url.slice(EMBEDDED.length)) : url,
+    ),
+    stateDir: resolvePath('stateDir', spec.stateDir),
+    services: spec.services.map((path) => resolvePath('services', path)),
+    failBackAfterMs: failBackAfter,
+    withdrawAfterMs: withdrawAfter,
+    leafLifetimeMs: leafLifetime,
+    listen: {
+      health: parseListenAddress(listen.health),
+      metrics: parseListenAddress(listen.metrics),
+      store: parseListenAddress(listen.store),
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import type { ClusterId } from '../federation/model/ids.ts';
+import type { ClusterView } from '../federation/model/state.ts';
+import type { Snapshot } from '../gateway-config/snapshot.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { HistogramHandle, Metrics } from '../runtime/metrics.ts';
+import type { Urgency } from '../federation/sync/publish-pace.ts';
+import type { RecordSet } from '../federation/model/records.ts';
+import { type Derived, derive } from './derive.ts';
+import { HoldOff } from './hold-off.ts';
+import { urgencyOf } from './urgency.ts';
+import type { World } from './world.ts';
+
+/**
+ * Holds the one `World` of a running controller, re-derives at its own pace when a part of it changed, and hands the
+ * results to those who act on them. The only place where the world is replaced.
+ */
+export interface EngineInit {
+  readonly world: World;
+  readonly onOwnRecords: (records: RecordSet, urgency: Urgency) => void;
+  readonly onSnapshot: (snapshot: Snapshot) => void;
+  readonly onDerived: (derived: Derived, previous: Derived | undefined) => void;
+}
+
+/** Long enough to gather what belongs together (a rolling update), short against the 10 ms promised for one change. */
+const HOLD_OFF = { quietMs: 4, maxMs: 40 };
+const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+export class Engine {
+  readonly #clock: Clock;
+  readonly #init: EngineInit;
+  readonly #holdOff: HoldOff;
+  readonly #duration: HistogramHandle;
+  #world: World;
+  #derived: Derived;
+
+  constructor(components: { clock: Clock; metrics: Metrics }, init: EngineInit) {
+    this.#clock = components.clock;
+    this.#init = init;
+    this.#world = init.world;
+    this.#holdOff = new HoldOff(components, { ...HOLD_OFF, run: () => this.#run() });
+    this.#duration = components.metrics.histogram(
+      'isthmus_derive_seconds',
+      'Time from the merged state to the snapshot',
+      BUCKETS_S,
+    );
+    this.#derived = derive(init.world);
+    init.onDerived(this.#derived, undefined);
+  }
+
+  get world(): World {
+    return this.#world;
+  }
+
+  get derived(): Derived {
+    return this.#derived;
+  }
+
+  /** Replaces parts of the world; what is equal by identity costs nothing. */
+  update(part: Partial<World>): void {
+    this.#world = { ...this.#world, ...part };
+    this.#holdOff.mark();
+  }
+
+  withView(view: ClusterView): void {
+    this.update({ views: new Map(this.#world.views).set(view.cluster, view) });
+  }
+
+  /** Only for a cluster that a verified roster took away. */
+  withoutView(cluster: ClusterId): void {
+    const views = new Map(this.#world.views);
+    if (views.delete(cluster)) this.update({ views });
+  }
+
+  close(): void {
+    this.#holdOff.close();
+  }
+
+  #run(): void {
+    const startedMs = this.#clock.monotonicMs();
+    const previous = this.#derived;
+    this.#derived = derive(this.#world, previous);
+    const { own, ownView, snapshot } = this.#derived;
+    if (own.records !== previous.own.records) {
+      this.#init.onOwnRecords(own.records, urgencyOf(previous.ownView, ownView));
+    }
+    if (snapshot !== previous.snapshot) this.#init.onSnapshot(snapshot);
+    this.#duration.observe((this.#clock.monotonicMs() - startedMs) / 1000);
+    this.#init.onDerived(this.#derived, previous);
+  }
+}

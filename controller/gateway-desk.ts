@@ -1,0 +1,146 @@
+import type { ClusterId } from '../federation/model/ids.ts';
+import { isDnsLabel, parseClusterId } from '../federation/model/ids.ts';
+import type { VoidToken } from '../gateway-config/ir.ts';
+import type { AgentHandlers } from '../gateway-config/xds/agent-service.ts';
+import type { AttachRequest, GatewayReport, SignLeafRequest } from '../protos/gen/isthmus/agent/v1/agent_pb.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { IsthmusError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { CounterHandle, Metrics } from '../runtime/metrics.ts';
+import type { Random } from '../runtime/random.ts';
+import { toPem } from '../trust/certificates.ts';
+import { type ClusterIssuer, renewAtMs } from '../trust/issuer.ts';
+import { verifySignature } from '../trust/private-key.ts';
+import { formatSpiffeId, gatewayId } from '../trust/spiffe.ts';
+
+/**
+ * What the controller answers its gateway agents: who they are, their certificates, and what it makes of their reports.
+ * Agents are authenticated by the 0600 socket they come through; a certificate is built from the configured identity, and
+ * from the request only the public key is taken.
+ */
+export interface GatewayDeskInit {
+  readonly cluster: ClusterId;
+  readonly clustersetDomain: string;
+  readonly network: string;
+  readonly gatewaySet: string;
+  /** Names of the configured gateways: any other is refused. */
+  readonly gateways: readonly string[];
+  readonly voidToken: VoidToken;
+  readonly onProbe: (gateway: string, peer: ClusterId, healthy: number, total: number) => void;
+  readonly onUnhealthy: (unhealthy: ReadonlySet<string>) => void;
+}
+
+export interface GatewayDeskComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly issuer: ClusterIssuer;
+}
+
+/** Domain separation of the proof of possession (agent.proto). */
+const PROOF_PREFIX = new TextEncoder().encode('isthmus-leaf-v1\n');
+/** A report names peers and checked endpoints; more than this is not a gateway of this product. */
+const REPORT_ITEMS_MAX = 100_000;
+
+export class GatewayRefusedError extends IsthmusError {
+  constructor(code: string, message: string, fields: Record<string, unknown>, hint?: string) {
+    super(code, message, hint === undefined ? { fields } : { fields, hint });
+  }
+}
+
+export class GatewayDesk implements AgentHandlers {
+  readonly #components: GatewayDeskComponents;
+  readonly #init: GatewayDeskInit;
+  readonly #issued: CounterHandle;
+  /** Failed endpoint checks as each gateway sees them. */
+  readonly #failed = new Map<string, ReadonlySet<string>>();
+  readonly #live = new Set<string>();
+
+  constructor(components: GatewayDeskComponents, init: GatewayDeskInit) {
+    this.#components = components;
+    this.#init = init;
+    this.#issued = components.metrics.counter('isthmus_leaf_issued_total', 'Gateway certificates signed', ['gateway']);
+  }
+
+  /** Gateways whose Envoy was live at the last report. */
+  get liveGateways(): ReadonlySet<string> {
+    return this.#live;
+  }
+
+  async attach(request: AttachRequest): ReturnType<AgentHandlers['attach']> {
+    this.#checkName(request.gateway);
+    const { cluster, clustersetDomain, gatewaySet, network, voidToken } = this.#init;
+    this.#components.log.info('gateway agent attached', { gateway: request.gateway, instance: request.instance });
+    return {
+      cluster,
+      clustersetDomain,
+      gatewaySet,
+      network,
+      identity: formatSpiffeId(gatewayId(cluster, clustersetDomain, gatewaySet)),
+      voidToken: voidToken.reveal(),
+    };
+  }
+
+  async signLeaf(request: SignLeafRequest): ReturnType<AgentHandlers['signLeaf']> {
+    this.#checkName(request.gateway);
+    const proven = verifySignature(request.publicKey, Buffer.concat([PROOF_PREFIX, request.publicKey]), request.proof);
+    if (!proven) {
+      throw new GatewayRefusedError('proof-refused', 'the request does not prove that its sender has the key', {
+        gateway: request.gateway,
+      });
+    }
+    const { clock, issuer, random, log } = this.#components;
+    const issued = issuer.issueGateway(this.#init.gatewaySet, request.publicKey, clock.epochMs());
+    this.#issued.add({ gateway: request.gateway });
+    log.info('gateway certificate signed', { gateway: request.gateway, notAfterMs: issued.notAfterMs });
+    return {
+      chainPem: toPem(issued.chain),
+      notAfterMs: BigInt(issued.notAfterMs),
+      renewAtMs: BigInt(renewAtMs(issued, random)),
+    };
+  }
+
+  report(report: GatewayReport): void {
+    const { gateway, peers, endpoints } = report;
+    if (!this.#init.gateways.includes(gateway) || peers.length + endpoints.length > REPORT_ITEMS_MAX) {
+      this.#components.log.warn('a gateway report was ignored', { gateway, items: peers.length + endpoints.length });
+      return;
+    }
+    if (report.envoyLive) this.#live.add(gateway);
+    else this.#live.delete(gateway);
+    for (const { cluster, healthy, total } of peers) {
+      if (isDnsLabel(cluster)) this.#init.onProbe(gateway, parseClusterId(cluster), healthy, total);
+    }
+    const failed = endpoints.filter(({ healthy }) => !healthy).map(({ service, endpoint }) => `${service}|${endpoint}`);
+    this.#remember(gateway, new Set(failed));
+  }
+
+  /**
+   * A gateway that is gone has no opinion any more. Its failed checks are dropped: what it saw may have been its own
+   * end, and the next gateway checks anew.
+   */
+  reportEnded(gateway: string): void {
+    this.#live.delete(gateway);
+    this.#components.log.info('gateway report ended', { gateway });
+  }
+
+  #remember(gateway: string, failed: ReadonlySet<string>): void {
+    const before = this.#failed.get(gateway) ?? new Set();
+    if (before.size === failed.size && [...failed].every((item) => before.has(item))) return;
+    this.#failed.set(gateway, failed);
+    // One gateway that reaches the endpoint is enough: it is unhealthy when all that check it say so.
+    const [first = new Set<string>(), ...others] = [...this.#failed.values()];
+    this.#init.onUnhealthy(new Set([...first].filter((item) => others.every((other) => other.has(item)))));
+  }
+
+  #checkName(gateway: string): void {
+    if (this.#init.gateways.includes(gateway)) return;
+    throw new GatewayRefusedError(
+      'unknown-gateway',
+      `no gateway ${JSON.stringify(gateway.slice(0, 80))} is configured`,
+      { gateway: gateway.slice(0, 80) },
+      `configured: ${this.#init.gateways.join(', ')}`,
+    );
+  }
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '../runtime/clock.ts';
+import { HoldOff } from './hold-off.ts';
+
+function started(): { clock: ManualClock; holdOff: HoldOff; runs: number[] } {
+  const clock = new ManualClock();
+  const runs: number[] = [];
+  const run = (): void => void runs.push(clock.monotonicMs());
+  return { clock, runs, holdOff: new HoldOff({ clock }, { quietMs: 10, maxMs: 50, run }) };
+}
+
+test('the first change after a quiet time runs at once', async () => {
+  const { clock, holdOff, runs } = started();
+  await clock.advance(1_000);
+  holdOff.mark();
+  await clock.advance(0);
+  assert.deepEqual(runs, [1_000]);
+});
+
+test('a burst is gathered into one run once it is quiet', async () => {
+  const { clock, holdOff, runs } = started();
+  await clock.advance(1_000);
+  holdOff.mark();
+  await clock.advance(1);
+  for (let change = 0; change < 5; change++) {
+    holdOff.mark();
+    await clock.advance(2);
+  }
+  await clock.advance(100);
+  assert.deepEqual(runs, [1_000, 1_019]);
+});
+
+test('changes that never stop are not held longer than the maximum', async () => {
+  const { clock, holdOff, runs } = started();
+  await clock.advance(1_000);
+  for (let ms = 0; ms < 500; ms += 5) {
+    holdOff.mark();
+    await clock.advance(5);
+  }
+  const gaps = runs.slice(1).map((at, index) => at - (runs[index] ?? 0));
+  assert.ok(runs.length > 5, `only ${runs.length} runs`);
+  assert.ok(Math.max(...gaps) <= 60, `gaps of ${gaps.join(', ')} ms`);
+});
+
+test('after closing nothing runs', async () => {
+  const { clock, holdOff, runs } = started();
+  holdOff.mark();
+  holdOff.close();
+  holdOff.mark();
+  await clock.advance(1_000);
+  assert.deepEqual(runs, []);
+});

@@ -1,0 +1,51 @@
+import type { Clock, Timer } from '../runtime/clock.ts';
+
+/**
+ * Runs at its own pace: events only mark the world dirty. The first mark after a quiet time runs at once (one change must
+ * reach Envoy within milliseconds); marks that follow closely are gathered until it is quiet for `quietMs`, but never
+ * longer than `maxMs` after the first of them.
+ */
+export interface HoldOffLimits {
+  readonly quietMs: number;
+  readonly maxMs: number;
+}
+
+export class HoldOff {
+  readonly #clock: Clock;
+  readonly #limits: HoldOffLimits;
+  readonly #run: () => void;
+  #timer: Timer | undefined;
+  #lastRunMs = Number.NEGATIVE_INFINITY;
+  #firstMarkMs: number | undefined;
+  #closed = false;
+
+  constructor(components: { clock: Clock }, init: HoldOffLimits & { run: () => void }) {
+    this.#clock = components.clock;
+    this.#limits = init;
+    this.#run = init.run;
+  }
+
+  mark(): void {
+    if (this.#closed) return;
+    const nowMs = this.#clock.monotonicMs();
+    this.#firstMarkMs ??= nowMs;
+    const quietSince = nowMs - this.#lastRunMs >= this.#limits.quietMs;
+    const overdueMs = this.#firstMarkMs + this.#limits.maxMs - nowMs;
+    this.#timer?.cancel();
+    // Zero, not synchronously: what the same event still has to say joins this run.
+    const delayMs = quietSince ? 0 : Math.max(0, Math.min(this.#limits.quietMs, overdueMs));
+    this.#timer = this.#clock.after(delayMs, () => this.#fire());
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    this.#firstMarkMs = undefined;
+    this.#lastRunMs = this.#clock.monotonicMs();
+    this.#run();
+  }
+}

@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { z } from 'zod';
+import type { ServicePortKey } from '../federation/model/ids.ts';
+import { compareText } from '../federation/model/ids.ts';
+import type { Finding } from '../runtime/errors.ts';
+import { errorText } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import { replacePrivateFile } from '../trust/private-file.ts';
+
+/**
+ * Which gateway port each imported service has (`STATE-DIR/ports.json`). Clients are configured with these numbers, so a
+ * restart must give the same ones; a damaged file costs the numbers but not the start.
+ */
+export type PortTable = ReadonlyMap<ServicePortKey, number>;
+
+const SCHEMA = z.record(z.string(), z.int().min(1).max(65_535));
+
+export async function loadPorts(path: string): Promise<{ ports: PortTable; findings: readonly Finding[] }> {
+  try {
+    const table = SCHEMA.parse(JSON.parse(await readFile(path, 'utf8')));
+    return { ports: new Map(Object.entries(table) as [ServicePortKey, number][]), findings: [] };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ports: new Map(), findings: [] };
+    const message = `gateway ports could not be read and are given out anew: ${errorText(error).split('\n')[0]}`;
+    return { ports: new Map(), findings: [{ severity: 'warning', reason: 'PortsUnreadable', message, file: path }] };
+  }
+}
+
+/** Writes the newest table; one write at a time, and what came in between is skipped. */
+export class PortsFile {
+  readonly #path: string;
+  readonly #log: Logger;
+  #wanted: PortTable | undefined;
+  #writing: Promise<void> | undefined;
+
+  constructor(components: { log: Logger }, init: { path: string }) {
+    this.#log = components.log;
+    this.#path = init.path;
+  }
+
+  save(ports: PortTable): void {
+    this.#wanted = ports;
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#wanted !== undefined) {
+      const sorted = [...this.#wanted].sort(([left], [right]) => compareText(left, right));
+      this.#wanted = undefined;
+      try {
+        const text = `${JSON.stringify(Object.fromEntries(sorted), undefined, 2)}\n`;
+        await replacePrivateFile(dirname(this.#path), basename(this.#path), text);
+      } catch (error) {
+        this.#log.warn('gateway ports could not be saved', { path: this.#path, error: errorText(error) });
+      }
+    }
+  }
+}

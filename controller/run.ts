@@ -1,0 +1,87 @@
+import { lookup as dnsLookup } from 'node:dns/promises';
+import { openStore } from '../federation/store/open.ts';
+import { type ServedStore, serveStore } from '../federation/store/serve.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { Metrics } from '../runtime/metrics.ts';
+import type { Random } from '../runtime/random.ts';
+import { AdminServer } from './admin/server.ts';
+import { adminRoutes } from './admin/routes.ts';
+import { adminParts } from './admin-parts.ts';
+import type { SiteConfig } from './config/site.ts';
+import { Controller } from './controller.ts';
+import { openJoinOffice } from './join-office.ts';
+import { softwareVersion } from './version.ts';
+
+/** The controller as a process: the controller itself, its admin server, and on the authority the store server and the join desk. */
+export interface RunComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export async function runController(config: SiteConfig, components: RunComponents, signal: AbortSignal): Promise<void> {
+  const { log, clock } = components;
+  const metrics = new Metrics();
+  metrics.gauge('isthmus_build_info', 'The version that runs', ['version']).set(1, { version: softwareVersion() });
+  await using running = new AsyncDisposableStack();
+  const served = await serveOwnStore(config, { ...components, metrics });
+  if (served !== undefined) running.defer(() => served.close());
+  const controller = await Controller.start(config, {
+    ...components,
+    metrics,
+    lookup,
+    openStore: (url, signing) =>
+      openStore(url, {
+        ...components,
+        metrics,
+        identity: { kind: 'member', cluster: config.cluster, svid: () => signing.current },
+      }),
+  });
+  running.defer(() => controller.close());
+  const office = config.authority
+    ? await openJoinOffice({ ...components, controller }, { storeUrl: served?.link ?? publicStoreUrl(config) })
+    : undefined;
+  if (office !== undefined) running.defer(() => office.close());
+  const admin = new AdminServer(components, {
+    routes: { ...adminRoutes(adminParts({ clock, metrics, controller })), ...office?.routes },
+    socketPath: controller.folder.adminSocket,
+    health: config.listen.health,
+    metrics: config.listen.metrics,
+  });
+  await admin.start();
+  running.defer(() => admin.close());
+  log.info('controller serves', { cluster: config.cluster, version: softwareVersion(), stateDir: config.stateDir });
+  await stopped(signal);
+  log.info('controller stops; gateways and other clusters keep what they have');
+}
+
+async function serveOwnStore(
+  config: SiteConfig,
+  components: RunComponents & { metrics: Metrics },
+): Promise<ServedStore | undefined> {
+  const { store: listen } = config.listen;
+  if (listen === undefined) return undefined;
+  const [gateway] = config.gateways;
+  const host = gateway?.address ?? listen.host;
+  return serveStore(
+    { stateDir: config.stateDir, listen: { address: listen.host, port: listen.port }, advertise: { host } },
+    components,
+  );
+}
+
+/** What joiners are told when the store is not ours to serve. */
+function publicStoreUrl(config: SiteConfig): string {
+  return config.store[0] ?? '';
+}
+
+async function lookup(host: string): Promise<readonly string[]> {
+  return (await dnsLookup(host, { all: true })).map(({ address }) => address);
+}
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,125 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { ClusterId } from '../federation/model/ids.ts';
+import { VoidToken } from '../gateway-config/ir.ts';
+import { IsthmusError } from '../runtime/errors.ts';
+import type { Random } from '../runtime/random.ts';
+import { fromPem, toPem } from '../trust/certificates.ts';
+import type { Roster } from '../trust/contract.ts';
+import { ClusterIssuer } from '../trust/issuer.ts';
+import { FileKeyStore } from '../trust/key-store.ts';
+import { openPrivateFile, replacePrivateFile } from '../trust/private-file.ts';
+import type { PrivateKey } from '../trust/private-key.ts';
+import { openRoster } from '../trust/roster.ts';
+import type { StateFolder } from './state-folder.ts';
+
+/**
+ * What `init` or `join` left in the state folder for the controller: the cluster CA, the roots it was given, and the
+ * roster of that moment. Written once, read at every start; newer rosters live in last-good.
+ */
+export interface SiteTrust {
+  readonly issuer: ClusterIssuer;
+  /** DER. */
+  readonly roots: readonly Uint8Array[];
+  readonly roster: Roster;
+  readonly rosterBytes: Uint8Array;
+  readonly voidToken: VoidToken;
+  /** Only on the authority. */
+  readonly rootKey: PrivateKey | undefined;
+}
+
+export interface NewSiteTrust {
+  readonly caKey: PrivateKey;
+  readonly rootKey?: PrivateKey | undefined;
+  readonly clusterCa: Uint8Array;
+  readonly roots: readonly Uint8Array[];
+  readonly rosterBytes: Uint8Array;
+}
+
+export const CLUSTER_CA_KEY = 'cluster-ca';
+export const ROOT_KEY = 'root';
+const VOID_TOKEN_BYTES = 32;
+
+export class NotEnrolledError extends IsthmusError {
+  constructor(path: string, what: string) {
+    super('not-enrolled', `the state folder has no ${what}`, {
+      fields: { path },
+      hint: 'run `isthmus init` on the first site, `isthmus join --token ...` on the others',
+    });
+  }
+}
+
+/** Keys first: a certificate without its key would look enrolled and be useless. */
+export async function saveSiteTrust(folder: StateFolder, trust: NewSiteTrust): Promise<void> {
+  const keys = new FileKeyStore(folder.keys);
+  await keys.save(CLUSTER_CA_KEY, trust.caKey);
+  if (trust.rootKey !== undefined) await keys.save(ROOT_KEY, trust.rootKey);
+  await writeAtomically(folder.rootCertificate, toPem(trust.roots));
+  await writeAtomically(folder.joinedRoster, trust.rosterBytes);
+  await writeAtomically(folder.clusterCaCertificate, toPem([trust.clusterCa]));
+}
+
+export interface LoadSiteTrustInit {
+  readonly cluster: ClusterId;
+  readonly clustersetDomain: string;
+  readonly leafLifetimeMs: number;
+  readonly authority: boolean;
+}
+
+export async function loadSiteTrust(
+  components: { folder: StateFolder; random: Random },
+  init: LoadSiteTrustInit,
+): Promise<SiteTrust> {
+  const { folder, random } = components;
+  const keys = new FileKeyStore(folder.keys);
+  const key = await keys.load(CLUSTER_CA_KEY);
+  if (key === undefined) throw new NotEnrolledError(folder.keys, 'cluster CA key');
+  const [certificate] = fromPem((await readRequired(folder.clusterCaCertificate, 'cluster CA certificate')).toString());
+  if (certificate === undefined) throw new NotEnrolledError(folder.clusterCaCertificate, 'cluster CA certificate');
+  const roots = fromPem((await readRequired(folder.rootCertificate, 'root certificate')).toString());
+  const rosterBytes = await readRequired(folder.joinedRoster, 'roster');
+  const roster = openRoster({ bytes: rosterBytes, pinnedRoots: roots });
+  if (!roster.ok) throw new IsthmusError('roster-refused', `the kept roster is refused: ${roster.message}`);
+  const rootKey = init.authority ? await keys.load(ROOT_KEY) : undefined;
+  if (init.authority && rootKey === undefined)
+    throw new NotEnrolledError(folder.keys, 'root key, but is the authority');
+  return {
+    issuer: new ClusterIssuer({ key, certificate, random }, init),
+    roots,
+    roster: roster.value,
+    rosterBytes,
+    voidToken: await loadVoidToken(folder, random),
+    rootKey,
+  };
+}
+
+/** Made once per site and kept: the routes that name it must come out the same after a restart. */
+async function loadVoidToken(folder: StateFolder, random: Random): Promise<VoidToken> {
+  const file = await openPrivateFile(folder.voidToken, 0);
+  if (file !== undefined) {
+    try {
+      const text = (await file.readFile('utf8')).trim();
+      if (/^[0-9a-f]{64}$/.test(text)) return new VoidToken(text);
+    } finally {
+      await file.close();
+    }
+  }
+  const made = Buffer.from(random.bytes(VOID_TOKEN_BYTES)).toString('hex');
+  await replacePrivateFile(folder.keys, 'void-token', made);
+  return new VoidToken(made);
+}
+
+async function readRequired(path: string, what: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new NotEnrolledError(path, what);
+    throw error;
+  }
+}
+
+async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.new`, content);
+  await rename(`${path}.new`, path);
+}

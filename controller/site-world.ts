@@ -1,0 +1,64 @@
+import type { LocalView } from '../federation/model/local.ts';
+import type { ChainRecord, GatewayRecord } from '../federation/model/records.ts';
+import type { SiteConfig } from './config/site.ts';
+import type { PortTable } from './ports-file.ts';
+import type { SiteTrust } from './site-trust.ts';
+import { softwareVersion } from './version.ts';
+import type { World } from './world.ts';
+
+/**
+ * One name for the gateway sets of the whole clusterset: it is part of the identity that peers expect, and nothing in a
+ * roster says otherwise yet.
+ */
+export const GATEWAY_SET = 'default';
+
+/** Where a site without gateways would listen: it publishes and reads, and nobody connects. */
+const NO_GATEWAY = { listenAddress: '0.0.0.0', port: 15_443, egressAddress: '127.0.0.1' };
+
+export interface FirstWorldInput {
+  readonly config: SiteConfig;
+  readonly trust: SiteTrust;
+  readonly local: LocalView;
+  readonly ports: PortTable;
+  readonly chain: ChainRecord;
+}
+
+/** What is known before anything was heard of others. */
+export function firstWorld({ config, trust, local, ports, chain }: FirstWorldInput): World {
+  const { cluster, network, region, zone } = config;
+  const listen = config.gateways[0] ?? NO_GATEWAY;
+  return {
+    site: {
+      cluster,
+      network,
+      region,
+      zone,
+      clustersetDomain: config.clusterset,
+      softwareVersion: softwareVersion(),
+      gatewaySet: GATEWAY_SET,
+      eastWest: { address: listen.listenAddress, port: listen.port },
+      egressAddress: listen.egressAddress,
+    },
+    gateways: config.gateways.map(gatewayRecord),
+    local,
+    roster: trust.roster,
+    views: new Map(),
+    health: new Map(),
+    unhealthy: new Set(),
+    addresses: new Map(),
+    ports,
+    voidToken: trust.voidToken,
+    chain,
+  };
+}
+
+function gatewayRecord({ name, address, port, weight }: SiteConfig['gateways'][number]): GatewayRecord {
+  return {
+    kind: 'gateway',
+    name,
+    addresses: [{ host: address, port }],
+    weight,
+    draining: false,
+    modes: ['http', 'tcp'],
+  };
+}

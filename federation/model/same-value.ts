@@ -1,0 +1,19 @@
+/**
+ * Deep equality of plain values (objects, arrays, primitives), where a property that is `undefined` equals one that is
+ * missing. Shared parts are found by identity first, so that comparing mostly shared values is cheap.
+ */
+export function sameValue(left: unknown, right: unknown): boolean {
+  if (Object.is(left, right)) return true;
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
+  if (Array.isArray(left) || Array.isArray(right)) {
+    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
+    return left.every((item, index) => sameValue(item, right[index]));
+  }
+  return hasAll(left, right) && hasAll(right, left);
+}
+
+function hasAll(left: object, right: object): boolean {
+  // Plain records only come here; reading a missing property gives `undefined`, which is what is wanted.
+  const other = right as Readonly<Record<string, unknown>>;
+  return Object.entries(left).every(([key, value]) => sameValue(value, other[key]));
+}

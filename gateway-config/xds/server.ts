@@ -1,0 +1,252 @@
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import {
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
+import {
+  AttachRequestSchema,
+  AttachResponseSchema,
+  type GatewayReport,
+  GatewayReportSchema,
+  ReportEndSchema,
+  SignLeafRequestSchema,
+  SignLeafResponseSchema,
+} from '../../protos/gen/isthmus/agent/v1/agent_pb.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { errorText, IsthmusError } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { type AgentHandlers, GATEWAY_METADATA, METHODS } from './agent-service.ts';
+import { GatewayStreams } from './gateway-streams.ts';
+import type { Ledger } from './ledger.ts';
+import type { FrameCall, StreamFailure } from './stream.ts';
+import { clearSocketPath, restrictSocket } from './unix-socket.ts';
+
+/**
+ * The controller's side of gateways: delta ADS and the agent service, on a unix socket that only its own user may open.
+ * Frames are passed as bytes; what they mean is decided in `session.ts`.
+ */
+export interface XdsServerInit {
+  /** A unix socket path, or an address with credentials for agents on other hosts. */
+  readonly listen:
+    | { readonly socketPath: string }
+    | { readonly address: string; readonly credentials: ServerCredentials };
+  readonly handlers: AgentHandlers;
+}
+
+/** 50,000 names of 150 octets, presented with their versions, on one reconnect. */
+const REQUEST_BYTES_MAX = 16 * 1024 * 1024;
+/** nghttp2's budget for one connection, in MB: above the largest response, or a full resync would end the session. */
+const SESSION_MEMORY_MB = 64;
+/** HTTP/2 streams of one agent's connection: ADS, one spare, the report and a few short calls. */
+const CONCURRENT_STREAMS_MAX = 64;
+/** How long a stop waits for calls that are answered anyway. ADS streams never end by themselves. */
+const STOP_GRACE_MS = 500;
+
+const CODES: Readonly<Record<StreamFailure, status>> = {
+  unavailable: status.UNAVAILABLE,
+  'invalid-argument': status.INVALID_ARGUMENT,
+  'permission-denied': status.PERMISSION_DENIED,
+};
+
+export class XdsServer {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #init: XdsServerInit;
+  readonly #streams: GatewayStreams;
+  readonly #server: Server;
+  #port = 0;
+
+  constructor(components: { clock: Clock; log: Logger; metrics: Metrics }, init: XdsServerInit) {
+    this.#clock = components.clock;
+    this.#log = components.log;
+    this.#init = init;
+    this.#streams = new GatewayStreams(components, { untilFirstSnapshot: 'refuse', sameGateway: 'replace' });
+    this.#server = new Server({
+      'grpc.max_receive_message_length': REQUEST_BYTES_MAX,
+      'grpc.max_send_message_length': -1,
+      'grpc.max_concurrent_streams': CONCURRENT_STREAMS_MAX,
+      'grpc-node.max_session_memory': SESSION_MEMORY_MB,
+      'grpc.enable_channelz': 0,
+    });
+    this.#addServices();
+  }
+
+  get ledger(): Ledger {
+    return this.#streams.ledger;
+  }
+
+  get snapshot(): Snapshot {
+    return this.#streams.snapshot;
+  }
+
+  /** The bound TCP port; 0 on a unix socket. */
+  get port(): number {
+    return this.#port;
+  }
+
+  setSnapshot(snapshot: Snapshot): void {
+    this.#streams.setSnapshot(snapshot);
+  }
+
+  /** ADS streams are refused as unavailable until the first snapshot is set. */
+  async start(): Promise<void> {
+    const { listen } = this.#init;
+    if ('socketPath' in listen) {
+      await clearSocketPath(listen.socketPath);
+      await this.#bind(`unix:${listen.socketPath}`, ServerCredentials.createInsecure());
+      await restrictSocket(listen.socketPath);
+    } else {
+      this.#port = await this.#bind(listen.address, listen.credentials);
+    }
+  }
+
+  /** Ends all streams, lets short calls finish within a grace, then closes every connection. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    this.#streams.failAll('the controller stops');
+    const force = this.#clock.after(STOP_GRACE_MS, () => this.#server.forceShutdown());
+    await closed;
+    force.cancel();
+  }
+
+  #bind(address: string, credentials: ServerCredentials): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, credentials, (error, port) => {
+        if (error === null) resolve(port);
+        else reject(new IsthmusError('xds-bind', 'cannot listen for gateways', { cause: error, fields: { address } }));
+      });
+    });
+  }
+
+  #addServices(): void {
+    const { handlers } = this.#init;
+    const frames = { responseSerialize: asBuffer, requestDeserialize: asBuffer };
+    const stream = {
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: asBuffer,
+      responseDeserialize: asBuffer,
+    };
+    this.#server.addService(
+      { DeltaAggregatedResources: { path: METHODS.ads, ...stream, ...frames } },
+      { DeltaAggregatedResources: (call: ServerDuplexStream<Buffer, Buffer>) => this.#ads(call) },
+    );
+    this.#server.addService(
+      {
+        Attach: unary(METHODS.attach, AttachRequestSchema, AttachResponseSchema),
+        SignLeaf: unary(METHODS.signLeaf, SignLeafRequestSchema, SignLeafResponseSchema),
+        Report: { ...unary(METHODS.report, GatewayReportSchema, ReportEndSchema), requestStream: true },
+      },
+      {
+        Attach: this.#answer(AttachResponseSchema, (request: MessageShape<typeof AttachRequestSchema>) =>
+          handlers.attach(request),
+        ),
+        SignLeaf: this.#answer(SignLeafResponseSchema, (request: MessageShape<typeof SignLeafRequestSchema>) =>
+          handlers.signLeaf(request),
+        ),
+        Report: (
+          call: ServerReadableStream<GatewayReport, MessageShape<typeof ReportEndSchema>>,
+          end: sendUnaryData<MessageShape<typeof ReportEndSchema>>,
+        ) => this.#report(call, end),
+      },
+    );
+  }
+
+  #ads(call: ServerDuplexStream<Buffer, Buffer>): void {
+    const frameCall = asFrameCall(call);
+    const [claimed] = call.metadata.get(GATEWAY_METADATA);
+    const stream = this.#streams.open(frameCall, claimed?.toString());
+    // An error that ends a call also emits `error`; without a listener it would end the process.
+    call.on('error', () => this.#streams.closed(frameCall));
+    if (stream === undefined) return;
+    // Headers at once: an agent keeps a spare stream open and knows by them that it would be served.
+    call.sendMetadata(new Metadata());
+    call.on('data', (frame: Buffer) => stream.receive(frame));
+    call.on('drain', () => stream.drained());
+    call.on('cancelled', () => this.#streams.closed(frameCall));
+    call.on('end', () => {
+      this.#streams.closed(frameCall);
+      call.end();
+    });
+  }
+
+  #report(
+    call: ServerReadableStream<GatewayReport, MessageShape<typeof ReportEndSchema>>,
+    end: sendUnaryData<MessageShape<typeof ReportEndSchema>>,
+  ): void {
+    let gateway: string | undefined;
+    let over = false;
+    const finish = (): void => {
+      if (over) return;
+      over = true;
+      if (gateway !== undefined) this.#init.handlers.reportEnded(gateway);
+    };
+    call.on('data', (report: GatewayReport) => {
+      gateway = report.gateway;
+      this.#init.handlers.report(report);
+    });
+    call.on('error', finish);
+    call.on('cancelled', finish);
+    call.on('end', () => {
+      finish();
+      end(null, create(ReportEndSchema));
+    });
+  }
+
+  #answer<Request, Schema extends DescMessage>(
+    schema: Schema,
+    handler: (request: Request) => Promise<MessageInitShape<Schema>>,
+  ): handleUnaryCall<Request, MessageShape<Schema>> {
+    return (call, done) => {
+      handler(call.request).then(
+        (response) => done(null, create(schema, response)),
+        (error: unknown) => done(this.#toStatus(error)),
+      );
+    };
+  }
+
+  #toStatus(error: unknown): { code: status; details: string } {
+    if (error instanceof IsthmusError)
+      return { code: status.FAILED_PRECONDITION, details: `${error.code}: ${error.message}` };
+    this.#log.error('agent call failed', { reason: errorText(error) });
+    return { code: status.INTERNAL, details: 'internal error, see the log of the controller' };
+  }
+}
+
+function asFrameCall(call: ServerDuplexStream<Buffer, Buffer>): FrameCall {
+  return {
+    write: (frame) => call.write(frame),
+    fail: (why, message) => void call.emit('error', { code: CODES[why], details: message }),
+  };
+}
+
+function asBuffer(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+function unary(path: string, request: DescMessage, response: DescMessage) {
+  return {
+    path,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: (message: MessageShape<DescMessage>) => Buffer.from(toBinary(request, message)),
+    requestDeserialize: (bytes: Buffer) => fromBinary(request, bytes),
+    responseSerialize: (message: MessageShape<DescMessage>) => Buffer.from(toBinary(response, message)),
+    responseDeserialize: (bytes: Buffer) => fromBinary(response, bytes),
+  };
+}

@@ -1,0 +1,173 @@
+import { isDeepStrictEqual } from 'node:util';
+import { assertNever, type Finding } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { CounterHandle, GaugeHandle, Metrics } from '../runtime/metrics.ts';
+import { readServicesFile } from './file-content.ts';
+import { FILE_SET_LIMITS, type FileState, fold, type Folded, NOTHING_FOLDED } from './file-set.ts';
+import type { FolderWatch, UnknownPath } from './folder-watch.ts';
+import type { SourceMemory } from './memory.ts';
+import { covers, type PathPattern } from './path-pattern.ts';
+import { type FileStamp, type ReadFile, readSmallFile } from './read-file.ts';
+
+/** Reads changed files, keeps the last good of each, and folds them. Called by one loop, never twice at once. */
+interface KnownFile extends FileState {
+  /** Of the newest content looked at, good or bad. Undefined: not read in this process. */
+  readonly stamp: FileStamp | undefined;
+  /** The newest content looked at. */
+  readonly text: string | undefined;
+  /** Seen once in a state that may be a half-done change; judged when it looks the same at the next reading. */
+  readonly unsettled?: { readonly stamp: FileStamp | undefined } | undefined;
+}
+
+/** Without a stamp: the file was not there. */
+const MISSING = { stamp: undefined };
+
+export class FilesReader {
+  readonly #log: Logger;
+  readonly #watch: FolderWatch;
+  readonly #memory: SourceMemory;
+  readonly #patterns: readonly PathPattern[];
+  readonly #files = new Map<string, KnownFile>();
+  readonly #reads: CounterHandle;
+  readonly #invalid: GaugeHandle;
+  readonly #services: GaugeHandle;
+  #unknownPaths: readonly UnknownPath[] = [];
+  #folded: Folded = NOTHING_FOLDED;
+  #hasRead = false;
+
+  constructor(
+    components: { log: Logger; metrics: Metrics; watch: FolderWatch; memory: SourceMemory },
+    init: { patterns: readonly PathPattern[] },
+  ) {
+    const { metrics } = components;
+    this.#log = components.log;
+    this.#watch = components.watch;
+    this.#memory = components.memory;
+    this.#patterns = init.patterns;
+    this.#reads = metrics.counter('isthmus_files_source_reads_total', 'Services files read, by result', ['result']);
+    this.#invalid = metrics.gauge('isthmus_files_source_findings', 'Problems in services files now');
+    this.#services = metrics.gauge('isthmus_files_source_services', 'Services known from files');
+  }
+
+  get folded(): Folded {
+    return this.#folded;
+  }
+
+  covers(file: string): boolean {
+    return this.#files.has(file) || this.#patterns.some((pattern) => covers(pattern, file));
+  }
+
+  /** Reads `files`, and with `everything` whatever else changed. `unsettled`: read everything again soon. */
+  async read(files: readonly string[], scope: 'files' | 'everything'): Promise<'settled' | 'unsettled'> {
+    const wanted = new Set(files);
+    if (scope === 'everything') for (const file of await this.#changed()) wanted.add(file);
+    for (const file of [...wanted].toSorted()) {
+      const next = this.#next(file, this.#files.get(file), await readSmallFile(file));
+      if (next === undefined) this.#files.delete(file);
+      else this.#files.set(file, next);
+    }
+    this.#hasRead = true;
+    this.#fold();
+    return [...this.#files.values()].some((file) => file.unsettled !== undefined) ? 'unsettled' : 'settled';
+  }
+
+  async #changed(): Promise<readonly string[]> {
+    const { files, unknown } = await this.#watch.list();
+    this.#unknownPaths = unknown;
+    const inUnknown = (file: string): boolean => unknown.some(({ pattern }) => covers(pattern, file));
+    for (const file of this.#memory.files) {
+      if (!this.#files.has(file) && inUnknown(file)) this.#files.set(file, this.#restored(file));
+      // The path is no longer configured, or the file was deleted while nobody watched.
+      else if (!this.#files.has(file) && !files.has(file)) this.#memory.forget(file);
+    }
+    const gone = [...this.#files.keys()].filter((file) => !files.has(file) && !inUnknown(file));
+    const changed = [...files].filter(([file, stamp]) => this.#files.get(file)?.stamp !== stamp).map(([file]) => file);
+    return [...gone, ...changed];
+  }
+
+  #next(file: string, known: KnownFile | undefined, read: ReadFile): KnownFile | undefined {
+    switch (read.kind) {
+      case 'missing':
+        if (known === undefined) return undefined;
+        if (this.#unknownPaths.some(({ pattern }) => covers(pattern, file))) return { ...known, unsettled: undefined };
+        if (known.unsettled === undefined || known.unsettled.stamp !== undefined)
+          return { ...known, unsettled: MISSING };
+        this.#memory.forget(file);
+        this.#log.info('services file is gone', { file });
+        return undefined;
+      case 'refused':
+        return this.#keep(file, known, { stamp: read.stamp, text: undefined }, [read.finding]);
+      case 'text':
+        return this.#nextText(file, known, read.text, read.stamp);
+      default:
+        return assertNever(read);
+    }
+  }
+
+  #nextText(file: string, known: KnownFile | undefined, text: string, stamp: FileStamp): KnownFile {
+    if (known !== undefined && known.text === text) return { ...known, stamp, unsettled: undefined };
+    // Cut off in the middle of a line, YAML can be valid and wrong: `10.0.0.1` of `10.0.0.12`. Only files that change
+    // under our eyes can be half-written.
+    const maybeHalfWritten = this.#hasRead && !text.endsWith('\n') && !file.endsWith('.json');
+    if (maybeHalfWritten && known?.unsettled?.stamp !== stamp) {
+      const waiting = known ?? { file, services: [], findings: [], text: undefined };
+      return { ...waiting, stamp: known?.stamp, unsettled: { stamp } };
+    }
+    const content = readServicesFile(text, file);
+    if (!content.ok) return this.#keep(file, known, { stamp, text }, content.findings);
+    if (this.#files.size >= FILE_SET_LIMITS.filesMax && known === undefined) {
+      return this.#keep(file, known, { stamp, text }, [tooManyFiles(file)]);
+    }
+    this.#reads.add({ result: 'ok' });
+    if (known !== undefined) this.#log.info('services file changed', { file, services: content.services.length });
+    this.#memory.remember(file, text);
+    return { file, services: content.services, findings: [], stamp, text };
+  }
+
+  /** The file is not usable now: its last good services stay. */
+  #keep(
+    file: string,
+    known: KnownFile | undefined,
+    seen: Pick<KnownFile, 'stamp' | 'text'>,
+    findings: readonly Finding[],
+  ): KnownFile {
+    this.#reads.add({ result: 'invalid' });
+    const { services } = known ?? this.#restored(file);
+    // An unreadable file is tried at each poll: say it once.
+    const news = isDeepStrictEqual(findings, known?.findings) ? [] : findings;
+    for (const { line, field, message, reason } of news) {
+      this.#log.warn('services file is invalid, last good kept', { file, line, field, reason, problem: message });
+    }
+    return { file, services, findings, ...seen };
+  }
+
+  /** From the memory of an earlier process; what does not read any more is as good as never remembered. */
+  #restored(file: string): KnownFile {
+    const text = this.#memory.lastGood(file);
+    const content = text === undefined ? undefined : readServicesFile(text, file);
+    const services = content?.ok === true ? content.services : [];
+    return { file, services, findings: [], stamp: undefined, text: undefined };
+  }
+
+  #fold(): void {
+    const paths = this.#unknownPaths.map(unknownFinding);
+    const states: FileState[] = [...this.#files.values()];
+    const next = fold([...states, ...paths], (key) => this.#memory.firstSeen(key), this.#folded);
+    this.#folded = next;
+    this.#invalid.set(next.findings.length);
+    this.#services.set(next.view.services.size);
+    if (next.findings.length > 0) return;
+    const exported = [...next.view.services.values()].filter((service) => service.exported);
+    this.#memory.retainFirstSeen(new Set(exported.map((service) => service.key)));
+  }
+}
+
+function unknownFinding({ pattern, reason, message }: UnknownPath): FileState {
+  const finding: Finding = { severity: 'error', reason, message, file: pattern.path };
+  return { file: pattern.path, services: [], findings: [finding] };
+}
+
+function tooManyFiles(file: string): Finding {
+  const message = `there are more than ${FILE_SET_LIMITS.filesMax} services files, this one is left out`;
+  return { severity: 'error', reason: 'TooManyFiles', message, file };
+}

@@ -1,0 +1,146 @@
+import { basename, dirname } from 'node:path';
+import type { LocalView } from '../federation/model/local.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import { errorText, type Finding } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import { FilesReader } from './files-reader.ts';
+import { FolderWatch } from './folder-watch.ts';
+import { parsePattern } from './path-pattern.ts';
+import { SourceMemory } from './memory.ts';
+
+/**
+ * Services that come from files: watched, re-read on change, last good kept per file. Events only say what to look at;
+ * one loop looks, so that a view is always one consistent reading.
+ */
+export type FilesListener = (view: LocalView, findings: readonly Finding[]) => void;
+
+export interface FilesSourceInit {
+  /** Files, folders, or patterns with wildcards in the last part. */
+  readonly paths: readonly string[];
+  /** Where to remember last good texts and first-seen times over a restart. Its folder exists. Default: not at all. */
+  readonly memoryFile?: string | undefined;
+}
+
+/** Safety net for lost events, links into other folders and file systems without events. */
+const POLL_INTERVAL_MS = 2_000;
+/**
+ * How long a file that vanished, or that lacks its last newline, is given to come back or to be finished: editors delete
+ * and create, writers write in pieces.
+ */
+const SETTLE_MS = 100;
+
+export class FilesSource {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #watch: FolderWatch;
+  readonly #memory: SourceMemory;
+  readonly #reader: FilesReader;
+  readonly #listeners = new Set<FilesListener>();
+  readonly #dirtyFiles = new Set<string>();
+  readonly #timers = new Set<Timer>();
+  #everythingDirty = false;
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(components: { clock: Clock; log: Logger; metrics: Metrics }, init: FilesSourceInit) {
+    const patterns = init.paths.map(parsePattern);
+    this.#clock = components.clock;
+    this.#log = components.log.child({ component: 'files-source' });
+    this.#memory = new SourceMemory({ clock: this.#clock, log: this.#log }, { path: init.memoryFile });
+    this.#watch = new FolderWatch({ log: this.#log }, { patterns, onNudge: (file) => this.#nudge(file) });
+    this.#reader = new FilesReader(
+      { log: this.#log, metrics: components.metrics, watch: this.#watch, memory: this.#memory },
+      { patterns },
+    );
+  }
+
+  /** Reads everything once and begins to watch. Invalid files do not make it fail: see `findings`. */
+  async start(): Promise<LocalView> {
+    await this.#memory.load();
+    this.#nudge(undefined);
+    await this.#running;
+    this.#schedule(POLL_INTERVAL_MS, () => this.#poll());
+    return this.view;
+  }
+
+  /** The newest view; empty before `start`. */
+  get view(): LocalView {
+    return this.#reader.folded.view;
+  }
+
+  /** What is wrong now; empty when every file is as it should be. */
+  get findings(): readonly Finding[] {
+    return this.#reader.folded.findings;
+  }
+
+  /** Calls `listener` after every change of view or findings. Returns what takes it off again. */
+  onChange(listener: FilesListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#listeners.clear();
+    for (const timer of this.#timers) timer.cancel();
+    await this.#running;
+    this.#watch.close();
+    await this.#memory.close();
+  }
+
+  #poll(): void {
+    this.#nudge(undefined);
+    this.#schedule(POLL_INTERVAL_MS, () => this.#poll());
+  }
+
+  #nudge(file: string | undefined): void {
+    if (this.#closed) return;
+    if (file === undefined || isFolderChange(file)) this.#everythingDirty = true;
+    else if (this.#reader.covers(file)) this.#dirtyFiles.add(file);
+    else return;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed && (this.#everythingDirty || this.#dirtyFiles.size > 0)) {
+      const everything = this.#everythingDirty;
+      const files = [...this.#dirtyFiles];
+      this.#everythingDirty = false;
+      this.#dirtyFiles.clear();
+      const before = this.#reader.folded;
+      try {
+        const outcome = await this.#reader.read(files, everything ? 'everything' : 'files');
+        if (outcome === 'unsettled') this.#schedule(SETTLE_MS, () => this.#nudge(undefined));
+      } catch (error) {
+        // Each expected failure is a finding; this one is a bug, and must not end the watching.
+        this.#log.error('services files cannot be read', { err: errorText(error) });
+      }
+      const { view, findings } = this.#reader.folded;
+      if (view !== before.view || findings !== before.findings) this.#tell(view, findings);
+    }
+  }
+
+  #tell(view: LocalView, findings: readonly Finding[]): void {
+    for (const listener of this.#listeners) listener(view, findings);
+  }
+
+  #schedule(delayMs: number, task: () => void): void {
+    if (this.#closed) return;
+    const timer = this.#clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      task();
+    });
+    this.#timers.add(timer);
+  }
+}
+
+/**
+ * The folder itself went away (its watch then names it as if it were in itself), or a mount swapped its contents by the
+ * hidden link `..data`, as Kubernetes does.
+ */
+function isFolderChange(file: string): boolean {
+  return basename(file).startsWith('.') || basename(file) === basename(dirname(file));
+}
