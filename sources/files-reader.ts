@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../runtime/clock.ts';
 import { assertNever, type Finding } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { CounterHandle, GaugeHandle, Metrics } from '../runtime/metrics.ts';
@@ -15,14 +16,24 @@ interface KnownFile extends FileState {
   readonly stamp: FileStamp | undefined;
   /** The newest content looked at. */
   readonly text: string | undefined;
-  /** Seen once in a state that may be a half-done change; judged when it looks the same at the next reading. */
-  readonly unsettled?: { readonly stamp: FileStamp | undefined } | undefined;
+  /** Seen in a state that may be a half-done change; judged when it looked the same for `SETTLE_MS`. */
+  readonly unsettled?: Unsettled | undefined;
 }
 
-/** Without a stamp: the file was not there. */
-const MISSING = { stamp: undefined };
+interface Unsettled {
+  /** Undefined: the file was not there. */
+  readonly stamp: FileStamp | undefined;
+  readonly sinceMs: number;
+}
+
+/**
+ * How long a file that vanished, is invalid or lacks its last newline is given to come back or to be finished: editors
+ * delete and create, writers truncate and write in pieces.
+ */
+export const SETTLE_MS = 100;
 
 export class FilesReader {
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #watch: FolderWatch;
   readonly #memory: SourceMemory;
@@ -36,10 +47,11 @@ export class FilesReader {
   #hasRead = false;
 
   constructor(
-    components: { log: Logger; metrics: Metrics; watch: FolderWatch; memory: SourceMemory },
+    components: { clock: Clock; log: Logger; metrics: Metrics; watch: FolderWatch; memory: SourceMemory },
     init: { patterns: readonly PathPattern[] },
   ) {
     const { metrics } = components;
+    this.#clock = components.clock;
     this.#log = components.log;
     this.#watch = components.watch;
     this.#memory = components.memory;
@@ -90,13 +102,12 @@ export class FilesReader {
       case 'missing':
         if (known === undefined) return undefined;
         if (this.#unknownPaths.some(({ pattern }) => covers(pattern, file))) return { ...known, unsettled: undefined };
-        if (known.unsettled === undefined || known.unsettled.stamp !== undefined)
-          return { ...known, unsettled: MISSING };
+        if (!this.#isSettled(known, undefined)) return { ...known, unsettled: this.#unsettled(known, undefined) };
         this.#memory.forget(file);
         this.#log.info('services file is gone', { file });
         return undefined;
       case 'refused':
-        return this.#keep(file, known, { stamp: read.stamp, text: undefined }, [read.finding]);
+        return this.#nextRefused(file, known, read);
       case 'text':
         return this.#nextText(file, known, read.text, read.stamp);
       default:
@@ -104,16 +115,19 @@ export class FilesReader {
     }
   }
 
+  #nextRefused(file: string, known: KnownFile | undefined, read: ReadFile & { kind: 'refused' }): KnownFile {
+    const { finding, stamp = 'unreadable' } = read;
+    if (this.#hasRead && !this.#isSettled(known, stamp)) return this.#wait(file, known, stamp);
+    return this.#keep(file, known, { stamp, text: undefined }, [finding]);
+  }
+
   #nextText(file: string, known: KnownFile | undefined, text: string, stamp: FileStamp): KnownFile {
     if (known !== undefined && known.text === text) return { ...known, stamp, unsettled: undefined };
-    // Cut off in the middle of a line, YAML can be valid and wrong: `10.0.0.1` of `10.0.0.12`. Only files that change
-    // under our eyes can be half-written.
-    const maybeHalfWritten = this.#hasRead && !text.endsWith('\n') && !file.endsWith('.json');
-    if (maybeHalfWritten && known?.unsettled?.stamp !== stamp) {
-      const waiting = known ?? { file, services: [], findings: [], text: undefined };
-      return { ...waiting, stamp: known?.stamp, unsettled: { stamp } };
-    }
     const content = readServicesFile(text, file);
+    // Only files that change under our eyes can be half-written. Until it is judged, the last good is shown anyway.
+    if (this.#hasRead && !(content.ok && looksComplete(file, text)) && !this.#isSettled(known, stamp)) {
+      return this.#wait(file, known, stamp);
+    }
     if (!content.ok) return this.#keep(file, known, { stamp, text }, content.findings);
     if (this.#files.size >= FILE_SET_LIMITS.filesMax && known === undefined) {
       return this.#keep(file, known, { stamp, text }, [tooManyFiles(file)]);
@@ -122,6 +136,21 @@ export class FilesReader {
     if (known !== undefined) this.#log.info('services file changed', { file, services: content.services.length });
     this.#memory.remember(file, text);
     return { file, services: content.services, findings: [], stamp, text };
+  }
+
+  #isSettled(known: KnownFile | undefined, stamp: FileStamp | undefined): boolean {
+    const before = known?.unsettled;
+    return before !== undefined && before.stamp === stamp && this.#clock.monotonicMs() - before.sinceMs >= SETTLE_MS;
+  }
+
+  #wait(file: string, known: KnownFile | undefined, stamp: FileStamp): KnownFile {
+    const shown = known ?? { file, services: [], findings: [], stamp: undefined, text: undefined };
+    return { ...shown, unsettled: this.#unsettled(known, stamp) };
+  }
+
+  #unsettled(known: KnownFile | undefined, stamp: FileStamp | undefined): Unsettled {
+    const before = known?.unsettled;
+    return before !== undefined && before.stamp === stamp ? before : { stamp, sinceMs: this.#clock.monotonicMs() };
   }
 
   /** The file is not usable now: its last good services stay. */
@@ -133,7 +162,7 @@ export class FilesReader {
   ): KnownFile {
     this.#reads.add({ result: 'invalid' });
     const { services } = known ?? this.#restored(file);
-    // An unreadable file is tried at each poll: say it once.
+    // A file whose stamp is unknown is tried at each poll: say it once.
     const news = isDeepStrictEqual(findings, known?.findings) ? [] : findings;
     for (const { line, field, message, reason } of news) {
       this.#log.warn('services file is invalid, last good kept', { file, line, field, reason, problem: message });
@@ -160,6 +189,11 @@ export class FilesReader {
     const exported = [...next.view.services.values()].filter((service) => service.exported);
     this.#memory.retainFirstSeen(new Set(exported.map((service) => service.key)));
   }
+}
+
+/** Cut off in the middle of a line, YAML can be valid and wrong: `10.0.0.1` of `10.0.0.12`. Valid JSON is complete. */
+function looksComplete(file: string, text: string): boolean {
+  return text.endsWith('\n') || file.endsWith('.json');
 }
 
 function unknownFinding({ pattern, reason, message }: UnknownPath): FileState {

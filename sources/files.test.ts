@@ -15,9 +15,9 @@ interface Rig {
   readonly folder: string;
   readonly source: FilesSource;
   readonly metrics: Metrics;
-  write(name: string, text: string): Promise<void>;
+  readonly write: (name: string, text: string) => Promise<void>;
   /** Resolves as soon as view and findings fulfil `fact`. */
-  until(fact: (view: LocalView, findings: readonly Finding[]) => boolean): Promise<void>;
+  readonly until: (fact: (view: LocalView, findings: readonly Finding[]) => boolean) => Promise<void>;
 }
 
 async function temporaryFolder(t: TestContext): Promise<string> {

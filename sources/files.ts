@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import { errorText, type Finding } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
-import { FilesReader } from './files-reader.ts';
+import { FilesReader, SETTLE_MS } from './files-reader.ts';
 import { FolderWatch } from './folder-watch.ts';
 import { parsePattern } from './path-pattern.ts';
 import { SourceMemory } from './memory.ts';
@@ -24,11 +24,8 @@ export interface FilesSourceInit {
 
 /** Safety net for lost events, links into other folders and file systems without events. */
 const POLL_INTERVAL_MS = 2_000;
-/**
- * How long a file that vanished, or that lacks its last newline, is given to come back or to be finished: editors delete
- * and create, writers write in pieces.
- */
-const SETTLE_MS = 100;
+/** A timer may fire a moment before its time by the other clock, and would then wait once more in vain. */
+const SETTLE_CHECK_MS = SETTLE_MS + 5;
 
 export class FilesSource {
   readonly #clock: Clock;
@@ -40,6 +37,7 @@ export class FilesSource {
   readonly #dirtyFiles = new Set<string>();
   readonly #timers = new Set<Timer>();
   #everythingDirty = false;
+  #checkPending = false;
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -50,7 +48,7 @@ export class FilesSource {
     this.#memory = new SourceMemory({ clock: this.#clock, log: this.#log }, { path: init.memoryFile });
     this.#watch = new FolderWatch({ log: this.#log }, { patterns, onNudge: (file) => this.#nudge(file) });
     this.#reader = new FilesReader(
-      { log: this.#log, metrics: components.metrics, watch: this.#watch, memory: this.#memory },
+      { clock: this.#clock, log: this.#log, metrics: components.metrics, watch: this.#watch, memory: this.#memory },
       { patterns },
     );
   }
@@ -113,7 +111,7 @@ export class FilesSource {
       const before = this.#reader.folded;
       try {
         const outcome = await this.#reader.read(files, everything ? 'everything' : 'files');
-        if (outcome === 'unsettled') this.#schedule(SETTLE_MS, () => this.#nudge(undefined));
+        if (outcome === 'unsettled') this.#checkSoon();
       } catch (error) {
         // Each expected failure is a finding; this one is a bug, and must not end the watching.
         this.#log.error('services files cannot be read', { err: errorText(error) });
@@ -121,6 +119,15 @@ export class FilesSource {
       const { view, findings } = this.#reader.folded;
       if (view !== before.view || findings !== before.findings) this.#tell(view, findings);
     }
+  }
+
+  #checkSoon(): void {
+    if (this.#checkPending) return;
+    this.#checkPending = true;
+    this.#schedule(SETTLE_CHECK_MS, () => {
+      this.#checkPending = false;
+      this.#nudge(undefined);
+    });
   }
 
   #tell(view: LocalView, findings: readonly Finding[]): void {

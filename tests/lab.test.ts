@@ -50,7 +50,10 @@ async function serve(lab: Lab, host: LabHost, name: string, address: string, por
 /** Names of the namespaces of this process; others may run labs at the same time. */
 async function namespaces(): Promise<readonly string[]> {
   const lines = (await runIp(['netns', 'list'])).split('\n');
-  return lines.map((line) => line.split(' ')[0] ?? '').filter((name) => name.startsWith(`isthmus-${process.pid}-`));
+  return lines
+    .map((line) => line.split(' ')[0] ?? '')
+    .filter((name) => name.startsWith(`isthmus-${process.pid}-`))
+    .sort();
 }
 
 /** Another process that owns a lab and says where; `how` is what it does then. */

@@ -141,6 +141,9 @@ test('issuers: only a CA issues, within its path length, and by its own signatur
   const sub = issueClusterCa({ ...issued, publicKey: subKey.publicKey, trustDomain: east.trustDomain });
   assert.equal(outcome([forgeLeaf({ caKey: subKey, ca: sub }), sub]), 'PathTooLong');
   assert.equal(outcome([forgeLeaf({ caKey: west.caKey, ca: east.ca })]), 'SignatureInvalid', 'name without signature');
+  // OpenSSL compares names without regard to case; two readers could then follow two different issuers.
+  const otherCase = distinguishedName(east.trustDomain, 'ISTHMUS cluster CA');
+  assert.equal(outcome([forgeLeaf(east, { issuer: otherCase })]), 'IssuerUnknown', 'name in another case');
   assert.equal(outcome(west.chain), 'IssuerUnknown');
   assert.equal(outcome([east.ca], { anchors: [set.root] }), 'NotOneSpiffeId', 'a CA as an identity');
 });

@@ -163,6 +163,18 @@ describe('checkGatewayAddress', () => {
     );
   });
 
+  it('says what is wrong with an address', () => {
+    const messages = ['::', '::1', '10.1.2.3'].map((host) => {
+      const checked = checkGatewayAddress(host, PUBLIC);
+      return checked.ok ? 'ok' : checked.message;
+    });
+    assert.deepEqual(messages, [
+      'address "::" is unspecified',
+      'address "::1" is loopback',
+      'address "10.1.2.3" lies in our own range 10.0.0.0/8',
+    ]);
+  });
+
   it('refuses the first address of every never range', () => {
     for (const { range } of NEVER_LIST) {
       const [first = ''] = range.split('/');

@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { it } from 'node:test';
 import { SystemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/log.ts';
 import { Metrics } from '../../runtime/metrics.ts';
 import { SystemRandom } from '../../runtime/random.ts';
+import { assertClusterLimit } from './conformance/limits.fixture.ts';
 import { describeStore } from './conformance.ts';
 import { EmbeddedStore } from './embedded.ts';
 
@@ -29,4 +31,13 @@ describeStore('the embedded store', async () => {
       await rm(folder, { recursive: true });
     },
   };
+});
+
+it('the embedded store bounds the number of clusters', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'isthmus-store-'));
+  {
+    await using store = await EmbeddedStore.open(components, { path: join(folder, 'store.db') });
+    await assertClusterLimit(store);
+  }
+  await rm(folder, { recursive: true });
 });

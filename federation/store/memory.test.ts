@@ -1,6 +1,6 @@
 import { it } from 'node:test';
 import { ManualClock } from '../../runtime/clock.ts';
-import { assertClusterLimit } from './conformance/limits.ts';
+import { assertClusterLimit } from './conformance/limits.fixture.ts';
 import { describeStore } from './conformance.ts';
 import { MemoryShelf, MemoryStore } from './memory.ts';
 

@@ -69,11 +69,16 @@ export class Downstream {
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const closed = Promise.withResolvers<void>();
+    this.#server.tryShutdown(() => closed.resolve());
     this.#components.ads.close();
     this.#components.secrets.failAll('the gateway agent stops');
-    const force = this.#components.clock.after(STOP_GRACE_MS, () => this.#server.forceShutdown());
-    await closed;
+    const force = this.#components.clock.after(STOP_GRACE_MS, () => {
+      this.#server.forceShutdown();
+      // The callback of tryShutdown is not called for sessions that were destroyed.
+      closed.resolve();
+    });
+    await closed.promise;
     force.cancel();
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Snapshot, TYPE_URL } from '../snapshot.ts';
+import { TYPE_URL } from '../snapshot.ts';
 import {
   badListener,
   edsCluster,
@@ -16,23 +16,19 @@ import {
 } from './envoy-resources.fixture.ts';
 import {
   freePort,
+  GATEWAY,
   makeFolder,
+  programmed,
+  sentResources,
   startAgent,
   startController,
   TestAuthority,
-  type TestController,
+  WAIT_MS,
 } from './site.fixture.ts';
 
 /** Real Envoys behind the agent, a real controller's server in front of it. */
-const WAIT_MS = 20_000;
-const GATEWAY = 'gw-1';
 /** What a hanging cluster update would take: Envoy's default initial fetch time-out. */
 const ENVOY_STALL_MS = 15_000;
-
-async function programmed(controller: TestController, snapshot: Snapshot, withinMs = WAIT_MS): Promise<void> {
-  const { ledger } = controller.server;
-  await ledger.when(() => ledger.standing(GATEWAY, snapshot).pending === 0, AbortSignal.timeout(withinMs));
-}
 
 async function oneServiceSite() {
   await using made = new AsyncDisposableStack();
@@ -188,8 +184,3 @@ test('a thousand clusters come, and one changed endpoint set among them is one r
   await programmed(controller, controller.server.snapshot);
   assert.equal(await sentResources(controller), before + 1);
 });
-
-async function sentResources(controller: TestController): Promise<number> {
-  const lines = (await controller.metrics.text()).matchAll(/^isthmus_xds_resources_sent_total\{.*\} (\d+)$/gm);
-  return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
-}

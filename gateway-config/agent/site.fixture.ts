@@ -21,6 +21,10 @@ const CLUSTER = parseClusterId('east');
 const DOMAIN = 'prod.example.org';
 const DAY_MS = 86_400_000;
 
+export const GATEWAY = 'gw-1';
+/** A loaded test machine gets this long for what takes milliseconds. */
+export const WAIT_MS = 20_000;
+
 export const clock = new SystemClock();
 export const random = new SystemRandom();
 export const log = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger({ level: 'debug' });
@@ -132,14 +136,13 @@ export interface TestAgent extends AsyncDisposable, GatewayAgent {}
 export async function startAgent(init: {
   readonly controllerSocket: string;
   readonly stateDir: string;
-  readonly gateway?: string;
   readonly signal?: AbortSignal;
 }): Promise<TestAgent> {
   const agent = await runGatewayAgent(
     {
       controllerSocket: init.controllerSocket,
       stateDir: init.stateDir,
-      gateway: init.gateway ?? 'gw-1',
+      gateway: GATEWAY,
       envoy: {
         binary: findEnvoy({ env: process.env }),
         concurrency: 1,
@@ -175,4 +178,16 @@ export function listen(server: Server): Promise<number> {
 export async function eventually(fact: () => Promise<boolean> | boolean, withinMs = 20_000): Promise<void> {
   const signal = AbortSignal.timeout(withinMs);
   while (!(await fact())) await clock.sleep(10, signal);
+}
+
+/** Resources that this controller has sent since it started. */
+export async function sentResources(controller: TestController): Promise<number> {
+  const lines = (await controller.metrics.text()).matchAll(/^isthmus_xds_resources_sent_total\{.*\} (\d+)$/gm);
+  return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Waits until the gateway has judged every resource of the snapshot. */
+export async function programmed(controller: TestController, snapshot: Snapshot, withinMs = WAIT_MS): Promise<void> {
+  const { ledger } = controller.server;
+  await ledger.when(() => ledger.standing(GATEWAY, snapshot).pending === 0, AbortSignal.timeout(withinMs));
 }

@@ -13,7 +13,7 @@ import { RECORD_SCHEMA } from '../../federation/model/records.ts';
 import type { ClusterView, FederationState, PeerState } from '../../federation/model/state.ts';
 import type { MemberStatus, Roster } from '../../trust/contract.ts';
 import type { CompileInput } from '../compile-input.ts';
-import { VoidToken } from '../ir.ts';
+import type { VoidToken } from '../ir.ts';
 import { allocatePorts, wantedPorts } from '../ports.ts';
 
 export interface Scenario {

@@ -117,10 +117,15 @@ export class XdsServer {
 
   /** Ends all streams, lets short calls finish within a grace, then closes every connection. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const closed = Promise.withResolvers<void>();
+    this.#server.tryShutdown(() => closed.resolve());
     this.#streams.failAll('the controller stops');
-    const force = this.#clock.after(STOP_GRACE_MS, () => this.#server.forceShutdown());
-    await closed;
+    const force = this.#clock.after(STOP_GRACE_MS, () => {
+      this.#server.forceShutdown();
+      // The callback of tryShutdown is not called for sessions that were destroyed.
+      closed.resolve();
+    });
+    await closed.promise;
     force.cancel();
   }
 

@@ -49,6 +49,8 @@ export class TypeStream {
   readonly #uncertain = new Map<string, Known | undefined>();
   /** Names whose wanted content may differ from what the client has. */
   readonly #dirty = new Set<string>();
+  /** Asked for, but there is no such thing: told at once, as a cluster may wait for it and everything for that. */
+  readonly #absent = new Set<string>();
   /** Names that are gone, until their removal may be told. */
   readonly #removals = new Set<string>();
   #removalsSince = 0;
@@ -109,6 +111,7 @@ export class TypeStream {
     this.#forget(name);
     this.#asked.delete(name);
     this.#dirty.delete(name);
+    this.#absent.delete(name);
     this.#removals.delete(name);
     this.#refusals.forget(name);
   }
@@ -119,7 +122,7 @@ export class TypeStream {
   }
 
   hasWork(resources: ResourceMap): boolean {
-    if (this.#owesAnswer || this.#suspects.length > 0) return true;
+    if (this.#owesAnswer || this.#suspects.length + this.#absent.size > 0) return true;
     for (const name of this.#dirty) if (this.#wants(name, resources) !== 'nothing') return true;
     return false;
   }
@@ -217,10 +220,13 @@ export class TypeStream {
       // What the client has of it is known when the answer is here.
       if (this.#isInFlight(name)) continue;
       const wanted = this.#wants(name, resources);
-      if (wanted === 'remove') {
+      this.#absent.delete(name);
+      if (wanted !== 'remove') this.#removals.delete(name);
+      else if (!this.has(name)) this.#absent.add(name);
+      else {
         if (!this.#removals.has(name)) this.#removalsSince = snapshot;
         this.#removals.add(name);
-      } else this.#removals.delete(name);
+      }
       if (typeof wanted === 'string') this.#dirty.delete(name);
     }
   }
@@ -236,8 +242,12 @@ export class TypeStream {
       sent.set(name, wanted);
     }
     for (const name of sent.keys()) this.#dirty.delete(name);
-    const removed = at.mayRemove ? new Set(this.#removals) : new Set<string>();
-    if (at.mayRemove) this.#removals.clear();
+    const removed = new Set(this.#absent);
+    this.#absent.clear();
+    if (at.mayRemove) {
+      for (const name of this.#removals) removed.add(name);
+      this.#removals.clear();
+    }
     if (sent.size === 0 && removed.size === 0 && !this.#owesAnswer) return undefined;
     const complete = this.#dirty.size === 0 && this.#suspects.length === 0;
     this.#suspectsTurn = true;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { assert as assertProperty, property, string } from 'fast-check';
 import { editDistance, nearest } from './nearest.ts';
 
 const FIELDS = ['network', 'gateways', 'store', 'stateDir', 'podCIDRs', 'zone'];
@@ -22,9 +22,9 @@ for (const typed of ['replicas', 'x', '', 'networknetworknetwork', 'n'.repeat(10
 }
 
 test('the distance is symmetric, zero only for equal words, and at most the longer length', () => {
-  const word = fc.string({ maxLength: 12 });
-  fc.assert(
-    fc.property(word, word, (left, right) => {
+  const word = string({ maxLength: 12 });
+  assertProperty(
+    property(word, word, (left, right) => {
       const distance = editDistance(left, right);
       assert.equal(distance, editDistance(right, left));
       assert.equal(distance === 0, left === right);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { array, assert as assertProperty, constantFrom, property } from 'fast-check';
 import { DOCUMENT_LIMITS, formatPath, parseDocuments } from './parse.ts';
 
 /** `line reason` of each finding. */
@@ -93,7 +93,7 @@ test('prototype keys are plain data', () => {
 });
 
 test('no text makes the parser throw, and each finding has a line of the text', () => {
-  const piece = fc.constantFrom(
+  const piece = constantFrom(
     'a',
     ':',
     ' ',
@@ -116,8 +116,8 @@ test('no text makes the parser throw, and each finding has a line of the text', 
     '\0',
     '? ',
   );
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
+  assertProperty(
+    property(array(piece, { maxLength: 60 }), (pieces) => {
       const text = pieces.join('');
       for (const { line } of parseDocuments(text, 'x.yaml').findings) {
         assert.ok(line !== undefined && line >= 1 && line <= text.split('\n').length, `line ${line}`);

@@ -169,9 +169,17 @@ export class FileGateway implements AsyncDisposable {
 
   #arguments(): string[] {
     return [
-      ...['-c', this.#bootstrapPath, '--use-dynamic-base-id'],
-      ...['--concurrency', String(this.#init.concurrency ?? 1), '--drain-time-s', '2'],
-      ...['--file-flush-interval-msec', '50', '--log-level', 'warning'],
+      '-c',
+      this.#bootstrapPath,
+      '--use-dynamic-base-id',
+      '--concurrency',
+      String(this.#init.concurrency ?? 1),
+      '--drain-time-s',
+      '2',
+      '--file-flush-interval-msec',
+      '50',
+      '--log-level',
+      'warning',
     ];
   }
 

@@ -94,12 +94,12 @@ export class FileXds {
     if (!isObject(value)) return value;
     const copy = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, this.#rewrite(item)]));
     if (isObject(value['eds_cluster_config'])) {
-      copy['eds_cluster_config'] = { eds_config: this.#source('eds', String(value['name'])) };
+      copy['eds_cluster_config'] = { eds_config: this.#source('eds', textOf(value['name'])) };
     }
     if (value['route_config_name'] !== undefined) {
-      copy['config_source'] = this.#source('rds', String(value['route_config_name']));
+      copy['config_source'] = this.#source('rds', textOf(value['route_config_name']));
     }
-    if (value['sds_config'] !== undefined) copy['sds_config'] = this.#source('sds', String(value['name']));
+    if (value['sds_config'] !== undefined) copy['sds_config'] = this.#source('sds', textOf(value['name']));
     return copy;
   }
 
@@ -118,6 +118,11 @@ export class FileXds {
     writeFileSync(`${path}.new`, `{"version_info": "${this.version}", "resources": ${content}}`);
     renameSync(`${path}.new`, path);
   }
+}
+
+function textOf(value: JsonValue | undefined): string {
+  if (typeof value !== 'string') throw new TypeError('a resource is referred to by name');
+  return value;
 }
 
 export function isObject(value: JsonValue | undefined): value is JsonObject {

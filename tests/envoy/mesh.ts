@@ -85,7 +85,12 @@ async function buildMesh(stack: AsyncDisposableStack): Promise<Mesh> {
     await site(name).gateway.apply((planners.get(name) ?? missing(name)).plan(change));
   };
   const mesh: Mesh = {
-    ...{ trust, egress, tell, a: site('a'), b: site('b'), c: site('c') },
+    trust,
+    egress,
+    tell,
+    a: site('a'),
+    b: site('b'),
+    c: site('c'),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
   await Promise.all([uses(mesh, 'b'), uses(mesh, 'c')]);
@@ -143,7 +148,8 @@ function defaultScenario(
   ]);
   return {
     site: {
-      ...{ cluster: name, network: `net-${name}` },
+      cluster: name,
+      network: `net-${name}`,
       eastWest: { address: '127.0.0.1', port: eastWest[name] },
       egressAddress: '127.0.0.1',
     },

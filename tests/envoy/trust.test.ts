@@ -11,7 +11,7 @@ import { TEST_DOMAIN, TEST_GATEWAY_SET } from '../../gateway-config/testing/scen
 import { issueRoot, toPem } from '../../trust/certificates.ts';
 import { subjectAltName } from '../../trust/extensions.ts';
 import { PrivateKey } from '../../trust/private-key.ts';
-import { forgeLeaf, serial, uri } from '../../trust/test-clusterset.ts';
+import { forgeLeaf, serial, uri } from '../../trust/clusterset.fixture.ts';
 import type { TestCluster, TestLeaf } from './certificates.ts';
 import type { Mesh } from './mesh.ts';
 import { startMesh } from './mesh.ts';
@@ -41,7 +41,10 @@ interface Call {
 function isAnswered(kind: 'http' | 'tcp', { leaf, sni, maxVersion }: Call): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({
-      ...{ host: '127.0.0.1', port: mesh.b.port, rejectUnauthorized: false, maxVersion: maxVersion ?? 'TLSv1.3' },
+      host: '127.0.0.1',
+      port: mesh.b.port,
+      rejectUnauthorized: false,
+      maxVersion: maxVersion ?? 'TLSv1.3',
       servername: sni ?? (kind === 'http' ? HTTP_NAME : TCP_NAME),
       ALPNProtocols: [kind === 'http' ? 'h2' : 'isthmus-tcp'],
       ...(leaf === undefined ? {} : { cert: leaf.chainPem, key: leaf.keyPem }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { EAST, WEST } from '../conformance/rig.ts';
+import { EAST, WEST } from '../conformance/rig.fixture.ts';
 import type { Principal } from './access.ts';
 import { checkMethod, checkOwnCluster, checkOwnLease, checkOwnToken } from './access.ts';
 import type { MethodName } from './service.ts';

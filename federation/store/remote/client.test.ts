@@ -1,6 +1,6 @@
-import { EAST, WEST } from '../conformance/rig.ts';
+import { EAST, WEST } from '../conformance/rig.fixture.ts';
 import { describeStore } from '../conformance.ts';
-import { startTestServer, TestClusterset } from './testing.ts';
+import { startTestServer, TestClusterset } from './server.fixture.ts';
 
 const clusterset = new TestClusterset();
 

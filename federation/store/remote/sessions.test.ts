@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ManualClock } from '../../../runtime/clock.ts';
 import { SeededRandom } from '../../../runtime/random.ts';
 import { StoreLimitError } from '../contract.ts';
-import { EAST, WEST } from '../conformance/rig.ts';
+import { EAST, WEST } from '../conformance/rig.fixture.ts';
 import type { Principal } from './access.ts';
 import { Nonces } from './nonces.ts';
 import { Sessions } from './sessions.ts';

@@ -5,8 +5,8 @@ import type { HeadOrder } from '../../model/head.ts';
 import type { RecordSet } from '../../model/records.ts';
 import type { Changes } from '../contract.ts';
 import { STORE_LIMITS } from '../contract.ts';
-import type { MakeRig } from './rig.ts';
-import { commitOf, EAST, headOf, orderOf, plain, plainHead, TEST_TIMEOUT, WEST, withRig } from './rig.ts';
+import type { MakeRig } from './rig.fixture.ts';
+import { commitOf, EAST, headOf, orderOf, plain, plainHead, TEST_TIMEOUT, WEST, withRig } from './rig.fixture.ts';
 
 export function describeChanges(makeRig: MakeRig): void {
   describe('changes', TEST_TIMEOUT, () => {

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { parseClusterId } from '../../model/ids.ts';
 import type { Commit, Store } from '../contract.ts';
 import { STORE_LIMITS, StoreLimitError, StoreRefusedError } from '../contract.ts';
-import type { MakeRig } from './rig.ts';
-import { commitOf, EAST, headOf, plainHead, readPlain, TEST_TIMEOUT, withRig } from './rig.ts';
+import type { MakeRig } from './rig.fixture.ts';
+import { commitOf, EAST, headOf, plainHead, readPlain, TEST_TIMEOUT, withRig } from './rig.fixture.ts';
 
 export function describeLimits(makeRig: MakeRig): void {
   describe('limits', TEST_TIMEOUT, () => {

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JoinRefusedError, STORE_LIMITS, StaleCommitError, StoreLimitError, StoreRefusedError } from '../contract.ts';
-import type { MakeRig, StoreRig } from './rig.ts';
-import { TEST_TIMEOUT, text, withRig } from './rig.ts';
+import type { MakeRig, StoreRig } from './rig.fixture.ts';
+import { TEST_TIMEOUT, text, withRig } from './rig.fixture.ts';
 
 const LEASE = 'east/leader';
 const HOUR_MS = 60 * 60 * 1000;

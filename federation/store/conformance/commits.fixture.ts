@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Commit } from '../contract.ts';
 import { FencedError, StaleCommitError } from '../contract.ts';
-import type { MakeRig } from './rig.ts';
+import type { MakeRig } from './rig.fixture.ts';
 import {
   commitOf,
   EAST,
@@ -15,7 +15,7 @@ import {
   text,
   WEST,
   withRig,
-} from './rig.ts';
+} from './rig.fixture.ts';
 
 export function describeCommits(makeRig: MakeRig): void {
   describe('commits', TEST_TIMEOUT, () => {

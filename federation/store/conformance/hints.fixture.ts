@@ -2,8 +2,19 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { Hint, Store } from '../contract.ts';
-import type { MakeRig } from './rig.ts';
-import { commitOf, EAST, headOf, hintThat, orderOf, plainHead, TEST_TIMEOUT, text, WEST, withRig } from './rig.ts';
+import type { MakeRig } from './rig.fixture.ts';
+import {
+  commitOf,
+  EAST,
+  headOf,
+  hintThat,
+  orderOf,
+  plainHead,
+  TEST_TIMEOUT,
+  text,
+  WEST,
+  withRig,
+} from './rig.fixture.ts';
 
 export function describeHints(makeRig: MakeRig): void {
   describe('hints', TEST_TIMEOUT, () => {

@@ -1,0 +1,75 @@
+import process from 'node:process';
+import { DatabaseSync } from 'node:sqlite';
+import { SystemClock } from '../../../runtime/clock.ts';
+import { errorText, IsthmusError } from '../../../runtime/errors.ts';
+import { silentLogger } from '../../../runtime/log.ts';
+import { Metrics } from '../../../runtime/metrics.ts';
+import { SystemRandom } from '../../../runtime/random.ts';
+import type { Hint } from '../contract.ts';
+import { EmbeddedStore } from '../embedded.ts';
+
+/** The other process of `process-store.fixture.ts`: runs the calls that its parent sends. */
+export interface Request {
+  readonly id: number;
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
+export type Reply =
+  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | {
+      readonly kind: 'error';
+      readonly id: number;
+      readonly code: string;
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    }
+  | { readonly kind: 'hint'; readonly hint: Hint };
+
+const path = process.argv[2] ?? '';
+const components = { clock: new SystemClock(), random: new SystemRandom(), log: silentLogger, metrics: new Metrics() };
+const store = await EmbeddedStore.open(components, { path });
+const watching = new AbortController();
+
+function send(reply: Reply): void {
+  if (process.connected) process.send?.(reply);
+}
+
+function hold(durationMs: unknown): void {
+  const db = new DatabaseSync(path);
+  db.exec('BEGIN IMMEDIATE');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(durationMs));
+  db.close();
+}
+
+async function run({ id, name, args }: Request): Promise<void> {
+  try {
+    const [first, second] = name.split('.');
+    if (first === 'hold') {
+      hold(args[0]);
+      send({ kind: 'result', id, result: undefined });
+      return;
+    }
+    // Names come from `ProcessStore`, which takes them from the contract.
+    const target = (second === undefined ? store : store[first as 'join']) as unknown as Record<
+      string,
+      (...values: readonly unknown[]) => Promise<unknown>
+    >;
+    const result = await target[second ?? first ?? '']?.call(target, ...args);
+    send({ kind: 'result', id, result });
+  } catch (error) {
+    const known = error instanceof IsthmusError ? error : undefined;
+    const fields = known?.fields ?? {};
+    send({ kind: 'error', id, code: known?.code ?? 'internal', message: errorText(error), fields });
+  }
+}
+
+// The parent decides what it sends.
+process.on('message', (message) => void run(message as Request));
+process.once('disconnect', () => {
+  watching.abort();
+  void store[Symbol.asyncDispose]();
+});
+const hints = store.watch(watching.signal);
+process.send?.('ready');
+for await (const hint of hints) send({ kind: 'hint', hint });
