@@ -3,6 +3,7 @@ import type { Io } from './io.ts';
 import * as completion from './commands/completion.ts';
 import * as config from './commands/config.ts';
 import * as controller from './commands/controller.ts';
+import * as demo from './commands/demo.ts';
 import * as gateway from './commands/gateway.ts';
 import * as get from './commands/get.ts';
 import * as init from './commands/init.ts';
@@ -22,6 +23,7 @@ export interface CommandFile {
 }
 
 export const COMMANDS: readonly CommandFile[] = [
+  demo,
   init,
   token,
   join,

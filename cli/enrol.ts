@@ -88,9 +88,14 @@ async function claimOwnStore(site: NewSite, founded: FoundedClusterset): Promise
   return served.localUrl;
 }
 
-export async function joinSite(site: NewSite, token: JoinToken, io: Io): Promise<{ rosterVersion: number }> {
+export async function joinSite(
+  site: NewSite,
+  token: JoinToken,
+  io: Io,
+): Promise<{ rosterVersion: number; dev: boolean }> {
   const folder = stateFolder(site.stateDir);
-  await checkSite(site);
+  // Whether loopback addresses are allowed is the clusterset's to say; the roster that comes with the answer does.
+  await checkSite({ ...site, dev: true });
   await using store = await openStore(token.store, {
     ...components,
     identity: { kind: 'joiner', tokenId: token.tokenId, storeSecret: token.storeSecret.reveal() },
@@ -104,6 +109,8 @@ export async function joinSite(site: NewSite, token: JoinToken, io: Io): Promise
       onWaiting: () => void io.stderr.write('asked to join, waiting for the authority\n'),
     },
   );
-  await writeSite(folder.site, site);
+  const final = { ...site, dev: joined.dev };
+  await checkSite(final);
+  await writeSite(folder.site, final);
   return joined;
 }

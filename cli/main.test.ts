@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -176,6 +177,37 @@ test('the program starts through a chain of links', async (t) => {
   const { code, stdout } = await isthmus(['version'], { binary: join(folder, 'isthmus') });
   assert.equal(code, 0);
   assert.match(stdout, /^isthmus v/);
+});
+
+test('without a Node that is new enough one sentence says what to do', async (t) => {
+  const root = await folderOf(t);
+  for (const folder of ['bin', 'old']) await mkdir(join(root, folder));
+  await copyFile(BINARY, join(root, 'bin', 'isthmus'));
+  // Stands for a Node 20, which refuses its own version.
+  await writeFile(join(root, 'old', 'node'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  const env = { PATH: `${join(root, 'old')}:/usr/bin:/bin` };
+  const { code, stdout, stderr } = await isthmus(['version'], { binary: join(root, 'bin', 'isthmus'), env });
+  assert.deepEqual([code, stdout], [1, '']);
+  assert.match(stderr, /^isthmus needs Node\.js 24\.15 or later .*\n$/);
+});
+
+test('Ctrl-C ends a waiting command with exit code 130', async (t) => {
+  const stateDir = await folderOf(t);
+  const asked = Promise.withResolvers<void>();
+  const held: Socket[] = [];
+  const server = createServer((socket) => {
+    held.push(socket);
+    asked.resolve();
+  });
+  t.after(() => {
+    for (const socket of held) socket.destroy();
+    server.close();
+  });
+  await once(server.listen(join(stateDir, 'admin.sock')), 'listening');
+  const child = spawn(BINARY, ['get', 'clusters', '--state-dir', stateDir], { stdio: 'ignore' });
+  await asked.promise;
+  child.kill('SIGINT');
+  assert.deepEqual(await once(child, 'exit'), [130, null]);
 });
 
 test('without colours when asked, and none into a pipe', async () => {

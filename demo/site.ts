@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -102,10 +103,14 @@ export class DemoSite {
     throw new IsthmusError('demo', `no ${part} of ${this.name} was ever started`);
   }
 
-  /** `kill -9` of single processes of the tree; `isthmus up` starts them again. */
+  /** `kill -9` of single processes of the tree; resolves when they are gone. `isthmus up` starts them again. */
   async kill(...parts: readonly ('controller' | 'gateway' | 'envoy')[]): Promise<void> {
     const pids = await Promise.all(parts.map((part) => this.pid(part)));
     for (const pid of pids) process.kill(pid, 'SIGKILL');
+    for (const pid of pids) {
+      const wait = { what: `the end of process ${pid}`, timeoutMs: 5_000, everyMs: 2 };
+      await until(this.#clock, wait, async () => (isGone(pid) ? true : undefined));
+    }
   }
 
   async services(): Promise<readonly ServiceItem[]> {
@@ -149,6 +154,16 @@ export class DemoSite {
   #log(): string {
     if (this.#tree === undefined) throw new IsthmusError('demo', `${this.name} was never started`);
     return this.#tree.logFile;
+  }
+}
+
+/** A zombie has closed its sockets already. */
+function isGone(pid: number): boolean {
+  try {
+    return /\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    // No such process any more.
+    return true;
   }
 }
 

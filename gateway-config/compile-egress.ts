@@ -112,9 +112,9 @@ function reusable(
     before !== undefined &&
     last !== undefined &&
     before.ir.peers === peers &&
-    last.site === input.site &&
-    last.unhealthy === input.unhealthy;
+    last.site === input.site;
   if (!sameFrame) return () => undefined;
+  const checked = changedChecks(last.unhealthy, input.unhealthy);
   const entries = new Map(before.ir.egress.map((entry) => [entry.service, entry]));
   const changedViews = peers
     .map(({ cluster }) => [last.state.peers.get(cluster)?.view.services, input.state.peers.get(cluster)?.view.services])
@@ -123,9 +123,17 @@ function reusable(
     const { service } = parseServicePort(key);
     const same =
       last.ports.get(key) === input.ports.get(key) &&
+      !checked.has(key) &&
       last.state.services.get(service) === input.state.services.get(service) &&
       last.local.services.get(service) === input.local.services.get(service) &&
       changedViews.every(([then, now]) => (then?.has(service) ?? false) === (now?.has(service) ?? false));
     return same ? entries.get(key) : undefined;
   };
+}
+
+/** The services with an endpoint whose check turned. Entries are `NS/NAME:PORT|ADDRESS:PORT`. */
+function changedChecks(then: ReadonlySet<string>, now: ReadonlySet<string>): ReadonlySet<string> {
+  if (then === now) return new Set();
+  const turned = [...[...then].filter((entry) => !now.has(entry)), ...[...now].filter((entry) => !then.has(entry))];
+  return new Set(turned.map((entry) => entry.slice(0, entry.indexOf('|'))));
 }

@@ -1,85 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import type { LocalView } from '../federation/model/local.ts';
-import { SystemClock } from '../runtime/clock.ts';
-import type { Finding } from '../runtime/errors.ts';
-import { silentLogger } from '../runtime/log.ts';
-import { Metrics } from '../runtime/metrics.ts';
-import { FilesSource } from './files.ts';
-
-/** Real files and real `fs.watch`. Each test waits for the view it expects; the test runner's time-out is the failure. */
-interface Rig {
-  readonly folder: string;
-  readonly source: FilesSource;
-  readonly metrics: Metrics;
-  readonly write: (name: string, text: string) => Promise<void>;
-  /** Resolves as soon as view and findings fulfil `fact`. */
-  readonly until: (fact: (view: LocalView, findings: readonly Finding[]) => boolean) => Promise<void>;
-}
-
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'isthmus-files-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-function open(t: TestContext, folder: string, paths: readonly string[], memoryFile?: string): Rig {
-  const metrics = new Metrics();
-  const source = new FilesSource({ clock: new SystemClock(), log: silentLogger, metrics }, { paths, memoryFile });
-  t.after(() => source.close());
-  return {
-    folder,
-    source,
-    metrics,
-    write: (name, text) => writeFile(join(folder, name), text),
-    until: (fact) =>
-      new Promise((resolve) => {
-        if (fact(source.view, source.findings)) {
-          resolve();
-          return;
-        }
-        const stop = source.onChange((view, findings) => {
-          if (!fact(view, findings)) return;
-          stop();
-          resolve();
-        });
-      }),
-  };
-}
-
-async function rig(t: TestContext): Promise<Rig> {
-  const folder = await temporaryFolder(t);
-  return open(t, folder, [folder]);
-}
-
-function service(name: string, addresses: readonly string[] = ['10.0.0.1']): string {
-  const endpoints = addresses.map((address) => `{address: ${address}}`).join(', ');
-  return `apiVersion: isthmus.dev/v1alpha1
-kind: Service
-metadata: {name: ${name}}
-spec:
-  export: true
-  ports: [{name: http, port: 80}]
-  endpoints: [${endpoints}]
-`;
-}
-
-const TIMEOUT = { timeout: 30_000 };
-
-/** `web=10.0.0.1,10.0.0.2 db=` */
-function summary(view: LocalView): string {
-  return [...view.services.values()]
-    .map(({ name, endpoints }) => `${name}=${endpoints.map(({ address }) => address).join(',')}`)
-    .join(' ');
-}
-
-const shows =
-  (text: string) =>
-  (view: LocalView): boolean =>
-    summary(view) === text;
+import { test } from 'node:test';
+import { openSource, rig, service, shows, summary, temporaryFolder, TIMEOUT } from './files.fixture.ts';
 
 test('the first view has every valid file, and the findings of the others', TIMEOUT, async (t) => {
   const { source, write } = await rig(t);
@@ -181,7 +104,7 @@ test('a folder that vanishes is unknown, not empty, and is watched again when it
   const folder = join(parent, 'services');
   await mkdir(folder);
   await writeFile(join(folder, 'a.yaml'), service('web'));
-  const { source, until, write } = open(t, folder, [folder]);
+  const { source, until, write } = openSource(t, folder, [folder]);
   await source.start();
   await rename(folder, join(parent, 'elsewhere'));
   await until((_view, findings) => findings.some(({ reason }) => reason === 'FolderMissing'));
@@ -212,7 +135,7 @@ test('contents swapped by a link, as Kubernetes mounts do, are seen', TIMEOUT, a
 
 test('single files and patterns are watched like folders, also before they exist', TIMEOUT, async (t) => {
   const folder = await temporaryFolder(t);
-  const { source, write, until } = open(t, folder, [join(folder, 'one.yaml'), join(folder, 'svc-*.yaml')]);
+  const { source, write, until } = openSource(t, folder, [join(folder, 'one.yaml'), join(folder, 'svc-*.yaml')]);
   assert.equal(summary(await source.start()), '');
   await write('one.yaml', service('one'));
   await write('svc-2.yaml', service('two'));
@@ -239,50 +162,6 @@ test('what is no small text file is a finding, not a crash', TIMEOUT, async (t) 
       ['zero.yaml', 'NotAFile'],
     ],
   );
-});
-
-test(
-  'after a restart a broken file still has its last good services and the time of its export',
-  TIMEOUT,
-  async (t) => {
-    const folder = await temporaryFolder(t);
-    const memory = join(await temporaryFolder(t), 'services.json');
-    const first = open(t, folder, [folder], memory);
-    await first.write('a.yaml', service('web'));
-    const [before] = (await first.source.start()).services.values();
-    await first.source.close();
-    await first.write('a.yaml', 'spec: [\n');
-    const second = open(t, folder, [folder], memory);
-    const [after] = (await second.source.start()).services.values();
-    assert.deepEqual(after, before);
-    assert.ok(before !== undefined && before.exportedAtMs > 0);
-    assert.deepEqual([...new Set(second.source.findings.map(({ reason }) => reason))], ['InvalidYaml']);
-  },
-);
-
-test('after a restart without its folder the last good services stay', TIMEOUT, async (t) => {
-  const parent = await temporaryFolder(t);
-  const folder = join(parent, 'services');
-  await mkdir(folder);
-  const memory = join(parent, 'memory.json');
-  const first = open(t, folder, [folder], memory);
-  await first.write('a.yaml', service('web'));
-  await first.source.start();
-  await first.source.close();
-  await rm(folder, { recursive: true });
-  const second = open(t, folder, [folder], memory);
-  assert.equal(summary(await second.source.start()), 'web=10.0.0.1');
-});
-
-test('a corrupt memory is no reason not to start, and is replaced', TIMEOUT, async (t) => {
-  const folder = await temporaryFolder(t);
-  const memory = join(await temporaryFolder(t), 'services.json');
-  await writeFile(memory, '{"schema": 1, "firstSeen": ');
-  const { source, write } = open(t, folder, [folder], memory);
-  await write('a.yaml', service('web'));
-  assert.equal(summary(await source.start()), 'web=10.0.0.1');
-  await source.close();
-  assert.deepEqual(Object.keys(JSON.parse(await readFile(memory, 'utf8')) as object), ['schema', 'firstSeen', 'files']);
 });
 
 test('two hundred changes are each seen in the end, and the last one wins', TIMEOUT, async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseClusterId } from '../federation/model/ids.ts';
 import { SystemRandom } from '../runtime/random.ts';
 import { type AdmitInput, admit, foundClusterset, keyName } from './authority.ts';
 import { encodeBase64 } from './base64.ts';
@@ -11,7 +12,7 @@ import { PrivateKey } from './private-key.ts';
 import { openRoster, signRoster } from './roster.ts';
 import { Secret } from './secret.ts';
 import { DOMAIN, EAST, NOW_MS, serial, WEST } from './clusterset.fixture.ts';
-import { makeToken } from './token.ts';
+import { JoinToken, makeToken } from './token.ts';
 import type { TokenState } from './token-ledger.ts';
 import { verifySvid } from './verify.ts';
 
@@ -87,6 +88,17 @@ test('an invited cluster becomes a member with a certificate for its own key', (
   assert.deepEqual(redemption, { keyName: keyName(publicKey), rosterVersion: 2 });
   assert.equal(openRoster({ bytes: signRoster(rootKey, roster), pinnedRoots: [founded.root] }).ok, true);
   assert.equal(founded.roster.members.length, 1);
+});
+
+test('the roster stays sorted, whatever the name of the new member', () => {
+  const cluster = parseClusterId('alpha');
+  const request = { cluster, publicKey: PrivateKey.generate().publicKey, nonce: random.bytes(16) };
+  const admitted = admit(input({ token: { ...token, cluster }, request }));
+  assert.ok(admitted.ok);
+  assert.deepEqual(
+    admitted.value.roster.members.map((member) => member.cluster),
+    ['alpha', 'east'],
+  );
 });
 
 test("a token opens one door, once, in time, by the authority's clock", () => {
@@ -187,6 +199,10 @@ test('a whole join: token, request, admission, answer, and what the joiner check
   };
   assert.equal(why({ rosterBytes: signRoster(rootKey, founded.roster) }), 'RosterTooOld');
   assert.equal(why({ request: makeJoinRequest({ token: invitation, key, random }) }), 'JoinNotAuthentic');
+  const { store, tokenId, rootFingerprint, cluster, expiresAtMs, storeSecret } = invitation;
+  const elsewhere = { store, tokenId, rootFingerprint, cluster, expiresAtMs, storeSecret, secret };
+  const otherSet = new JoinToken({ ...elsewhere, clustersetDomain: 'test.example.org' });
+  assert.equal(why({ token: otherSet }), 'WrongClusterset');
   const answered = (der: Uint8Array): Uint8Array =>
     makeJoinAnswer({ secret, nonce: opened.value.nonce, clusterCa: der, rosterVersion: 1 });
   assert.equal(why({ answer: answered(founded.clusterCa) }), 'NotInRoster');

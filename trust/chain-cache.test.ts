@@ -21,6 +21,8 @@ test('the end of a certificate counts on every hit', () => {
   assert.equal(cache.verify(input).ok, true);
   const late = cache.verify({ ...input, atMs: NOW_MS + DAY_MS + 1 });
   assert.equal(late.ok ? 'ok' : late.reason, 'CertificateExpired');
+  // A refusal drops the entry, so it is put back for the other end.
+  assert.equal(cache.verify(input).ok, true);
   const early = cache.verify({ ...input, atMs: NOW_MS - DAY_MS });
   assert.equal(early.ok ? 'ok' : early.reason, 'CertificateNotYetValid');
 });

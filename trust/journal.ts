@@ -29,7 +29,7 @@ export class Journal implements AsyncDisposable {
   #length: number;
   #tokens: TokenLedger;
   #lastAppend: Promise<unknown> = Promise.resolve();
-  /** Octets of a torn last line that were cut off when the journal was opened. */
+  /** Octets of a torn last line that were found when the journal was opened; the next append replaces them. */
   readonly tornBytes: number;
 
   private constructor(file: FileHandle, path: string, read: ReadJournal) {
@@ -47,7 +47,6 @@ export class Journal implements AsyncDisposable {
     if (file === undefined) throw new JournalError('the journal cannot be made', path, 'check the state folder');
     try {
       const read = readJournal(await readWhole(file, path), path);
-      if (read.tornBytes > 0) await file.truncate(read.length);
       await file.sync();
       await syncFolder(dirname(path));
       return new Journal(file, path, read);
@@ -73,7 +72,7 @@ export class Journal implements AsyncDisposable {
     if (this.#length + line.length > JOURNAL_BYTES_MAX) {
       throw new JournalError('the journal is full', this.#path, 'remove lines of tokens that expired long ago');
     }
-    // Cuts off what an append that failed (full disk) may have left; it would be damage in the middle otherwise.
+    // Cuts off what a crash or an append that failed (full disk) may have left; it would be damage in the middle otherwise.
     await this.#file.truncate(this.#length);
     await this.#writeAt(line, this.#length);
     await this.#file.datasync();

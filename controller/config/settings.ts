@@ -27,7 +27,7 @@ const ROWS: readonly Row[] = [
   ['network', 'spec.network', 'text', 'NAME', 'network of this cluster'],
   ['region', 'spec.region', 'text', 'NAME', 'region of this cluster'],
   ['zone', 'spec.zone', 'text', 'NAME', 'zone of this cluster'],
-  ['store', 'spec.store', 'list', 'URL', 'store of the clusterset; several separated by commas'],
+  ['store', 'spec.store', 'list', 'URL', 'store of the clusterset'],
   ['stateDir', 'spec.stateDir', 'text', 'DIR', 'folder for keys and last good state'],
   ['services', 'spec.services', 'list', 'PATH', 'files or folders with services; several separated by commas'],
   ['podCidrs', 'spec.podCIDRs', 'list', 'CIDR', 'pod ranges; several separated by commas'],

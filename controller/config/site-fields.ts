@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { parseAddress } from '../../federation/model/cidr.ts';
+import { parseStoreAddress } from '../../federation/store/remote/address.ts';
+import { type Finding, InvalidInputError } from '../../runtime/errors.ts';
 import { isDnsName } from '../../federation/model/ids.ts';
 
 /** Field kinds that only `Site` has, and the limits of its lists. */
 export const SITE_LIMITS = {
-  /** Each store is polled; more than a handful is a mistake. */
-  storesMax: 8,
+  /** The field is a list because several stores are to come; to accept and ignore a second one would be a lie. */
+  storesMax: 1,
   servicePathsMax: 100,
   /** As `DEFAULT_RECORD_LIMITS.gatewaysMax`: peers refuse more. */
   gatewaysMax: 64,
@@ -15,30 +17,39 @@ export const SITE_LIMITS = {
 /** Schemes that `federation/store/open.ts` opens. */
 export const STORE_SCHEMES = ['embedded', 'memory', 'isthmus'] as const;
 
-function storeProblem(value: string): string | undefined {
-  const scheme = /^([a-z]+):/.exec(value)?.[1];
-  if (scheme === undefined || !STORE_SCHEMES.some((known) => known === scheme)) {
-    return `no store of ours: it begins with none of ${STORE_SCHEMES.map((known) => `${known}:`).join(', ')}`;
+/** The URL may carry a claim secret, which must not reach a log: no problem repeats it. */
+function storeProblems(value: string): readonly Pick<Finding, 'message' | 'hint'>[] {
+  const [, scheme = '', rest = ''] = /^([a-z]+):(.*)$/s.exec(value) ?? [];
+  if (!STORE_SCHEMES.some((known) => known === scheme)) {
+    const known = STORE_SCHEMES.map((one) => `${one}:`).join(', ');
+    return [{ message: `the store URL begins with none of ${known}`, hint: STORE_HINT }];
   }
-  const rest = value.slice(scheme.length + 1);
-  if (scheme !== 'isthmus') return rest === '' ? `not complete: after ${scheme}: comes a name` : undefined;
-  if (!rest.startsWith('//') || !URL.canParse(value)) return 'not a URL of the form isthmus://HOST:PORT?pin=sha256:HEX';
-  return new URL(value).port === '' ? 'without a port; the store server listens on 15090' : undefined;
+  if (scheme !== 'isthmus') {
+    return rest === '' ? [{ message: `after ${scheme}: comes a name`, hint: STORE_HINT }] : [];
+  }
+  try {
+    parseStoreAddress(value);
+    return [];
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    return error.findings.map(({ field, message, hint }) => ({
+      message: `the store URL's ${field ?? 'form'} is wrong: ${message}`,
+      ...(hint === undefined ? {} : { hint }),
+    }));
+  }
 }
+
+const STORE_HINT = 'e.g. embedded:store.db, or the link that `isthmus store serve` prints';
 
 export function storeUrl() {
   return z
     .string()
     .max(2048, { error: 'a store URL has at most 2048 characters' })
     .superRefine((value, context) => {
-      const problem = storeProblem(value);
-      if (problem === undefined) return;
-      // The URL may carry a claim secret, which must not reach a log: it is not repeated.
-      const params = {
-        reason: 'InvalidStore',
-        hint: 'e.g. embedded:store.db, or the link that `isthmus store serve` prints',
-      };
-      context.addIssue({ code: 'custom', message: `the store URL is ${problem}`, params });
+      for (const { message, hint } of storeProblems(value)) {
+        const params = { reason: 'InvalidStore', ...(hint === undefined ? {} : { hint }) };
+        context.addIssue({ code: 'custom', message, params });
+      }
     })
     .meta({ examples: ['embedded:/var/lib/isthmus/store.db', 'isthmus://203.0.113.7:15090?pin=sha256:…'] });
 }

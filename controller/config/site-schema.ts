@@ -38,14 +38,16 @@ export const SITE_SPEC_SCHEMA = z.strictObject({
   clusterset: dnsName('clusterset').describe(
     'DNS name of the clusterset (federation) that this cluster is a member of.',
   ),
-  network: dnsLabel('network').describe('Network of this cluster. Clusters of one network reach each other directly.'),
+  network: dnsLabel('network').describe(
+    'Network of this cluster. Clusters of one network come first in the order of failover after region and zone.',
+  ),
   region: dnsLabel('region').optional().describe('Region, for the order of failover.'),
   zone: dnsLabel('zone').optional().describe('Zone in the region, for the order of failover.'),
   store: z
     .array(storeUrl())
     .min(1, { error: 'at least one store is needed' })
-    .max(LIMITS.storesMax)
-    .describe('URLs of the shared store. With several, the newest valid head wins.'),
+    .max(LIMITS.storesMax, { error: 'this version reads one store' })
+    .describe('URL of the shared store. One; the field is a list because later versions read several.'),
   stateDir: z.string().min(1).default('/var/lib/isthmus').describe('Folder for keys, last good state and journals.'),
   services: z
     .array(servicesPath())

@@ -47,7 +47,13 @@ export class JoinFailedError extends IsthmusError {
   }
 }
 
-export async function joinHere(components: JoinHereComponents, init: JoinHereInit): Promise<{ rosterVersion: number }> {
+export interface JoinedHere {
+  readonly rosterVersion: number;
+  /** A clusterset for development. */
+  readonly dev: boolean;
+}
+
+export async function joinHere(components: JoinHereComponents, init: JoinHereInit): Promise<JoinedHere> {
   const { folder, store, random } = components;
   const { token } = init;
   await preparePrivateFolder(folder.root);
@@ -64,7 +70,7 @@ export async function joinHere(components: JoinHereComponents, init: JoinHereIni
   const roots = joined.value.roster.roots.map((root) => new Uint8Array(Buffer.from(root, 'base64')));
   await saveSiteTrust(folder, { caKey, clusterCa: joined.value.clusterCa, roots, rosterBytes });
   await rm(requestPath(folder, token.tokenId), { force: true });
-  return { rosterVersion: joined.value.roster.version };
+  return { rosterVersion: joined.value.roster.version, dev: joined.value.roster.dev };
 }
 
 function requestPath(folder: StateFolder, tokenId: string): string {

@@ -15,7 +15,13 @@ export async function discovery(context: PhaseContext): Promise<PhaseResult> {
   const { load, lab, east } = federation;
   const capture = lab.capabilities.capture ? await Capture.start(federation, { name: 'wire' }) : undefined;
   const fromMs = await load.mark('discovery');
-  load.start({ name: 'catalog', kind: 'http', ...(await east.callAt('catalog')), ratePerSecond: RATE, connections: 'new' });
+  load.start({
+    name: 'catalog',
+    kind: 'http',
+    ...(await east.callAt('catalog')),
+    ratePerSecond: RATE,
+    connections: 'new',
+  });
   const counted = await countFrom(context, fromMs, DURATION_MS);
   await load.end('catalog');
   const catalog = summarise(select(load.samples(), { fromMs, toMs: Number.POSITIVE_INFINITY }, 'catalog'));

@@ -97,14 +97,21 @@ export class Counted {
 
 export function noneFailed(what: string, { requests, failed, failures }: Summary): CheckedPromise {
   const reasons = failed === 0 ? '' : ` (${JSON.stringify(failures)})`;
-  return { promise: `${what}: 0 failed`, held: failed === 0 && requests > 0, found: `${failed} of ${requests}${reasons}` };
+  return {
+    promise: `${what}: 0 failed`,
+    held: failed === 0 && requests > 0,
+    found: `${failed} of ${requests}${reasons}`,
+  };
 }
 
-/** TCP cannot replay what was open at a kill; what starts 30 ms later must work. */
-export function noneFailedLater(what: string, counted: Counted, eventMs: number): CheckedPromise {
-  const { failedInFlight, failedAtOnce, failedLater } = counted.tcpEvent(eventMs);
+/**
+ * TCP cannot replay what was open at a kill; what starts 30 ms later must work. Counted from when the processes are gone:
+ * the kernel takes a dying process's memory before its sockets, and accepts connections for it until then.
+ */
+export function noneFailedLater(what: string, counted: Counted, deadMs: number): CheckedPromise {
+  const { failedInFlight, failedAtOnce, failedLater } = counted.tcpEvent(deadMs);
   return {
-    promise: `${what}: no TCP connection started more than 30 ms after it fails`,
+    promise: `${what}: no connection started more than 30 ms after it fails`,
     held: failedLater === 0 && counted.tcp.requests > 0,
     found: `${failedLater} later, ${failedAtOnce} within 30 ms, ${failedInFlight} open at it`,
   };

@@ -15,11 +15,15 @@ export async function storeOutage(context: PhaseContext): Promise<PhaseResult> {
   context.progress('kill -9 of the controller of east, while the store is away');
   const before = await east.pid('controller');
   await east.kill('controller');
-  const restarted = await until(clock, { what: 'the controller of east', timeoutMs: CONTROLLER_TIMEOUT_MS }, async () => {
-    if ((await east.pid('controller')) === before) return undefined;
-    const own = (await east.gateways()).find(({ spec }) => spec.cluster === 'east');
-    return own?.status.programmed?.connected === true && own.status.programmed.pending === 0 ? true : undefined;
-  });
+  const restarted = await until(
+    clock,
+    { what: 'the controller of east', timeoutMs: CONTROLLER_TIMEOUT_MS },
+    async () => {
+      if ((await east.pid('controller')) === before) return undefined;
+      const own = (await east.gateways()).find(({ spec }) => spec.cluster === 'east');
+      return own?.status.programmed?.connected === true && own.status.programmed.pending === 0 ? true : undefined;
+    },
+  );
   const clusters = await east.clusters();
   const dark = await countFrom(context, fromMs, DARK_AFTER_START_MS);
   context.progress('the store is back');

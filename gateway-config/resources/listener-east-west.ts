@@ -5,15 +5,17 @@
  */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create, toBinary } from '@bufbuild/protobuf';
+import type { ServicePortKey } from '../../federation/model/ids.ts';
 import { SocketOption_SocketState as SocketState } from '../gen/envoy/config/core/v3/socket_option_pb.ts';
 import type { SocketOptionSchema } from '../gen/envoy/config/core/v3/socket_option_pb.ts';
 import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.ts';
 import { TlsInspectorSchema } from '../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { ServerNameInputSchema } from '../gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.ts';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
-import type { Matcher_OnMatchSchema } from '../gen/xds/type/matcher/v3/matcher_pb.ts';
+import type { Matcher_OnMatch } from '../gen/xds/type/matcher/v3/matcher_pb.ts';
+import { Matcher_OnMatchSchema } from '../gen/xds/type/matcher/v3/matcher_pb.ts';
 import type { GatewayIR, IngressIR, PeerIR } from '../ir.ts';
-import { httpSni, INGRESS_LISTENER, tcpSni } from '../naming.ts';
+import { httpSni, INGRESS_LISTENER, tcpKey } from '../naming.ts';
 import { TYPE_URL } from '../snapshot.ts';
 import { connectionLog } from './access-log.ts';
 import { httpChain, httpChainName, tcpChain, tcpChainName } from './chain-ingress.ts';
@@ -24,7 +26,6 @@ import { concatenate, remembered } from './frame.ts';
 import { durationOf, extension, extensionChoice, socketAddress } from './messages.ts';
 import * as settings from './settings.ts';
 
-type OnMatchInit = MessageInitShape<typeof Matcher_OnMatchSchema>;
 
 const SOL_SOCKET = 1n;
 const SO_SNDBUF = 7n;
@@ -72,8 +73,9 @@ function encodeChains(frame: Frame, peer: PeerIR): Uint8Array {
 /** Names point to chains by name only, so they depend on the caller's grants and not on its certificates. */
 function encodeNames(frame: Frame, peer: PeerIR, ingress: IngressIR): Uint8Array {
   const pair = httpSni(peer.cluster, frame.cluster, frame.clustersetDomain);
-  const map: Record<string, OnMatchInit> = { [pair]: toChain(httpChainName(peer)) };
-  for (const service of ingress.tcp) map[tcpSni(service, pair)] = toChain(tcpChainName(peer));
+  const map: Record<string, Matcher_OnMatch> = { [pair]: toChain(httpChainName(peer)) };
+  const tcp = toChain(tcpChainName(peer));
+  for (const key of tcpKeys(ingress.tcp)) map[`${key}.${pair}`] = tcp;
   const listener = create(ListenerSchema, {
     filterChainMatcher: {
       matcherType: { case: 'matcherTree', value: { treeType: { case: 'exactMatchMap', value: { map } } } },
@@ -82,9 +84,20 @@ function encodeNames(frame: Frame, peer: PeerIR, ingress: IngressIR): Uint8Array
   return toBinary(ListenerSchema, listener);
 }
 
-function toChain(name: string): OnMatchInit {
-  return { onMatch: { case: 'action', value: extension(name, StringValueSchema, { value: name }) } };
+function toChain(name: string): Matcher_OnMatch {
+  return create(Matcher_OnMatchSchema, {
+    onMatch: { case: 'action', value: extension(name, StringValueSchema, { value: name }) },
+  });
 }
+
+/** Callers with the same grants share the list, and so its hashes. */
+function tcpKeys(services: readonly ServicePortKey[]): readonly string[] {
+  const keys = keysOf.get(services) ?? services.map(tcpKey);
+  keysOf.set(services, keys);
+  return keys;
+}
+
+const keysOf = new WeakMap<readonly ServicePortKey[], readonly string[]>();
 
 /** Accepted connections inherit them (Linux). */
 function socketOptions(): MessageInitShape<typeof SocketOptionSchema>[] {

@@ -2,9 +2,9 @@
  * The second pure step: GatewayIR to xDS resources. A part of the IR that keeps its identity keeps its resources without
  * being looked into, so the cost follows the change.
  */
-import type { ClusterId } from '../../federation/model/ids.ts';
-import { compareText } from '../../federation/model/ids.ts';
-import type { EgressIR, ExportIR, GatewayIR, IngressIR, PeerIR } from '../ir.ts';
+import type { EgressIR, ExportIR, GatewayIR, PeerIR } from '../ir.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { EMPTY_SNAPSHOT } from '../snapshot.ts';
 import { exportCluster } from './cluster-export.ts';
 import { localCluster } from './cluster-local.ts';
 import { peerCluster } from './cluster-peer.ts';
@@ -19,77 +19,129 @@ import { egressTcpListener } from './listener-egress-tcp.ts';
 import { egressRoute } from './route-egress.ts';
 import { ingressRoute } from './route-ingress.ts';
 import { anchorSecret } from './secrets.ts';
-import type { Resource, ResourceMap, Snapshot, TypeUrl } from '../snapshot.ts';
-import { TYPE_ORDER } from '../snapshot.ts';
+import { SnapshotEdit } from './snapshot-edit.ts';
 
 export interface PreviousSnapshot {
   readonly ir: GatewayIR;
   readonly snapshot: Snapshot;
 }
 
-/** A part of the IR and the other values that its resources were made from. */
+/** The resources of one part of the IR, and the values that they were made from. */
 interface Made {
   readonly from: readonly unknown[];
   readonly resources: readonly TypedResource[];
 }
 
-type Key = string;
+/** One list of the IR. The same list under the same context needs no look at its items. */
+interface Section {
+  readonly items: readonly unknown[];
+  readonly context: unknown;
+  readonly made: ReadonlyMap<string, Made>;
+}
+
+type Sections = Readonly<Record<'peers' | 'exports' | 'ingress' | 'egress' | 'eastWest', Section>>;
+
+interface SectionPlan<T> {
+  readonly items: readonly T[];
+  /** What all items may depend on. */
+  readonly context: unknown;
+  readonly keyOf: (item: T) => string;
+  /** The values other than the item and the frame that its resources are made from. */
+  readonly alsoFrom: (item: T) => readonly unknown[];
+  readonly build: (item: T) => readonly TypedResource[];
+}
 
 /** What was made for each snapshot. Kept only as long as the snapshot is. */
-const madeFor = new WeakMap<Snapshot, { readonly frame: Frame; readonly parts: ReadonlyMap<Key, Made> }>();
+const madeFor = new WeakMap<Snapshot, { readonly frame: Frame; readonly sections: Sections }>();
 
 export function toSnapshot(ir: GatewayIR, previous?: PreviousSnapshot): Snapshot {
   const last = previous === undefined ? undefined : madeFor.get(previous.snapshot);
   if (previous !== undefined && last !== undefined && previous.ir === ir) return previous.snapshot;
   const frame = frameOf(ir, last?.frame);
-  const parts = makeParts(frame, ir, last?.frame === frame ? last.parts : new Map());
-  const snapshot = assemble(parts, previous?.snapshot);
-  madeFor.set(snapshot, { frame, parts });
+  const known = last?.frame === frame ? last.sections : undefined;
+  const edit = new SnapshotEdit();
+  const sections = makeSections(frame, ir, known, edit);
+  const base = known === undefined ? EMPTY_SNAPSHOT : (previous?.snapshot ?? EMPTY_SNAPSHOT);
+  const snapshot = edit.applyTo(base);
+  madeFor.set(snapshot, { frame, sections });
   return snapshot;
 }
 
-function makeParts(frame: Frame, ir: GatewayIR, last: ReadonlyMap<Key, Made>): ReadonlyMap<Key, Made> {
-  const parts = new Map<Key, Made>();
+function makeSections(frame: Frame, ir: GatewayIR, last: Sections | undefined, edit: SnapshotEdit): Sections {
   const peers = new Map<string, PeerIR>(ir.peers.map((peer) => [peer.cluster, peer]));
-  const make = (key: Key, from: readonly unknown[], build: () => readonly TypedResource[]): void => {
-    const known = last.get(key);
-    const unchanged = known?.from.length === from.length && known.from.every((value, index) => value === from[index]);
-    parts.set(key, unchanged ? known : { from, resources: build() });
+  const nothing = (): readonly unknown[] => [];
+  return {
+    peers: makeSection(last?.peers, edit, {
+      items: ir.peers,
+      context: undefined,
+      keyOf: (peer) => peer.cluster,
+      alsoFrom: nothing,
+      build: (peer) => [peerCluster(frame, peer), peerEndpoints(peer), anchorSecret(peer)],
+    }),
+    exports: makeSection(last?.exports, edit, {
+      items: ir.exports,
+      context: undefined,
+      keyOf: (item) => item.service,
+      alsoFrom: nothing,
+      build: exportResources,
+    }),
+    ingress: makeSection(last?.ingress, edit, {
+      items: ir.ingress,
+      context: undefined,
+      keyOf: (item) => item.caller,
+      alsoFrom: nothing,
+      build: (item) => [ingressRoute(frame, item)],
+    }),
+    egress: makeSection(last?.egress, edit, {
+      items: ir.egress,
+      context: ir.peers,
+      keyOf: (item) => item.service,
+      alsoFrom: (item) => peersBehind(item, peers),
+      build: (item) => egressResources(frame, item, peers),
+    }),
+    eastWest: makeSection(last?.eastWest, edit, {
+      items: [ir.eastWest],
+      context: undefined,
+      keyOf: () => 'listener',
+      alsoFrom: () => [ir.peers, ir.ingress],
+      build: () => optional(eastWestListener(frame, ir)),
+    }),
   };
-  for (const peer of ir.peers) make(`peer ${peer.cluster}`, [peer], () => peerResources(frame, peer));
-  for (const item of ir.exports) make(`export ${item.service}`, [item], () => exportResources(item));
-  for (const item of ir.ingress) make(`ingress ${item.caller}`, [item], () => ingressResources(frame, item));
-  for (const item of ir.egress) {
-    const build = (): readonly TypedResource[] => egressResources(frame, item, peers);
-    make(`egress ${item.service}`, [item, ...peersBehind(item, peers)], build);
-  }
-  make('east-west', [ir.eastWest, ir.peers, ir.ingress], () => optional(eastWestListener(frame, ir)));
-  return parts;
 }
 
-/** The listener and the routes of a TCP service depend on its peers' gateways and certificates; an HTTP service knows their names only. */
+function makeSection<T>(last: Section | undefined, edit: SnapshotEdit, plan: SectionPlan<T>): Section {
+  const { items, context } = plan;
+  if (last?.items === items && last.context === context) return last;
+  const made = new Map<string, Made>();
+  for (const item of items) {
+    const key = plan.keyOf(item);
+    const known = last?.made.get(key);
+    const from = [item, ...plan.alsoFrom(item)];
+    const isSame = known?.from.length === from.length && known.from.every((value, index) => value === from[index]);
+    const next = isSame ? known : { from, resources: plan.build(item) };
+    if (next !== known) edit.replace(known?.resources ?? [], next.resources);
+    made.set(key, next);
+  }
+  for (const [key, { resources }] of last?.made ?? []) if (!made.has(key)) edit.replace(resources, []);
+  return { items, context, made };
+}
+
+/** A TCP service's cluster and endpoints hold its peers' gateways and names; an HTTP service only names the peers' clusters. */
 function peersBehind(egress: EgressIR, peers: ReadonlyMap<string, PeerIR>): readonly (PeerIR | undefined)[] {
   if (egress.protocol !== 'tcp') return [];
-  const named: readonly ClusterId[] = [
-    ...(egress.carriers ?? []),
-    ...egress.tiers.flat().map(({ cluster }) => cluster),
-  ];
+  const named = [...(egress.carriers ?? []), ...egress.tiers.flat().map(({ cluster }) => cluster)];
   return named.map((cluster) => peers.get(cluster));
-}
-
-function peerResources(frame: Frame, peer: PeerIR): readonly TypedResource[] {
-  return [peerCluster(frame, peer), peerEndpoints(peer), anchorSecret(peer)];
 }
 
 function exportResources(item: ExportIR): readonly TypedResource[] {
   return [exportCluster(item), exportEndpoints(item)];
 }
 
-function ingressResources(frame: Frame, item: IngressIR): readonly TypedResource[] {
-  return [ingressRoute(frame, item)];
-}
-
-function egressResources(frame: Frame, item: EgressIR, peers: ReadonlyMap<string, PeerIR>): readonly TypedResource[] {
+function egressResources(
+  frame: Frame,
+  item: EgressIR,
+  peers: ReadonlyMap<string, PeerIR>,
+): readonly TypedResource[] {
   if (item.protocol === 'tcp') {
     return [egressTcpListener(frame, item), tcpCluster(frame, item, peers), tcpEndpoints(frame, item, peers)];
   }
@@ -99,25 +151,4 @@ function egressResources(frame: Frame, item: EgressIR, peers: ReadonlyMap<string
 
 function optional(resource: TypedResource | undefined): readonly TypedResource[] {
   return resource === undefined ? [] : [resource];
-}
-
-/** Types whose resources are all the same as before keep their map, so that a reader need not compare them. */
-function assemble(parts: ReadonlyMap<Key, Made>, previous: Snapshot | undefined): Snapshot {
-  const byType = new Map<TypeUrl, Resource[]>(TYPE_ORDER.map((type) => [type, []]));
-  for (const { resources } of parts.values()) {
-    for (const { type, resource } of resources) byType.get(type)?.push(resource);
-  }
-  const resources = new Map<TypeUrl, ResourceMap>();
-  for (const [type, list] of byType) resources.set(type, sortedMap(list, previous?.resources.get(type)));
-  return { resources };
-}
-
-function sortedMap(list: Resource[], previous: ResourceMap | undefined): ResourceMap {
-  const map = new Map<string, Resource>();
-  for (const resource of list.sort((left, right) => compareText(left.name, right.name))) {
-    const known = previous?.get(resource.name);
-    map.set(resource.name, known?.version === resource.version ? known : resource);
-  }
-  const unchanged = previous?.size === map.size && [...map].every(([name, item]) => previous.get(name) === item);
-  return unchanged ? previous : map;
 }

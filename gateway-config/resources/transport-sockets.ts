@@ -1,5 +1,5 @@
 /** How bytes leave and enter: plain to pods, mutual TLS 1.3 between gateways, in memory to the void listener. */
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import type { ClusterId } from '../../federation/model/ids.ts';
 import type { Cluster_TransportSocketMatch } from '../gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { Cluster_TransportSocketMatchSchema } from '../gen/envoy/config/cluster/v3/cluster_pb.ts';
@@ -19,6 +19,7 @@ import {
 } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { PeerIR } from '../ir.ts';
 import { anchorSecretName, OWN_SECRET } from '../naming.ts';
+import { concatenate } from './frame.ts';
 import { extensionChoice, fromAds, fromAgent } from './messages.ts';
 
 /** Metadata by which an endpoint names its transport socket (Envoy, `transport_socket_matches`). */
@@ -34,11 +35,31 @@ export function rawSocket(): TransportSocket {
 }
 
 export function upstreamTls(peer: PeerIR, sni: string, alpn: string): TransportSocket {
-  return create(
-    TransportSocketSchema,
-    extensionChoice('tls', UpstreamTlsContextSchema, { sni, commonTlsContext: mutualTls(peer, alpn) }),
-  );
+  const named = toBinary(UpstreamTlsContextSchema, create(UpstreamTlsContextSchema, { sni }));
+  return create(TransportSocketSchema, {
+    name: 'tls',
+    configType: {
+      case: 'typedConfig',
+      value: {
+        typeUrl: `type.googleapis.com/${UpstreamTlsContextSchema.typeName}`,
+        value: concatenate([unnamedUpstreamTls(peer, alpn), named]),
+      },
+    },
+  });
 }
+
+/** Everything but the name: the same for all TCP services of a peer, of which there may be thousands. */
+function unnamedUpstreamTls(peer: PeerIR, alpn: string): Uint8Array {
+  const known = upstreamTlsOf.get(peer) ?? new Map<string, Uint8Array>();
+  upstreamTlsOf.set(peer, known);
+  const context = (): Uint8Array =>
+    toBinary(UpstreamTlsContextSchema, create(UpstreamTlsContextSchema, { commonTlsContext: mutualTls(peer, alpn) }));
+  const bytes = known.get(alpn) ?? context();
+  known.set(alpn, bytes);
+  return bytes;
+}
+
+const upstreamTlsOf = new WeakMap<PeerIR, Map<string, Uint8Array>>();
 
 export function downstreamTls(peer: PeerIR, alpn: string): TransportSocket {
   return create(

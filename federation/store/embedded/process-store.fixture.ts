@@ -59,9 +59,13 @@ export class ProcessStore implements Store {
   readonly roster: Store['roster'] = () => this.#call('roster', []);
   readonly putRoster: Store['putRoster'] = (...args) => this.#call('putRoster', args);
 
-  /** Holds the file's write lock for that long, in the other process. */
-  hold(durationMs: number): Promise<void> {
-    return this.#call('hold', [durationMs]);
+  /** Takes the file's write lock in the other process; `release` gives it back. */
+  hold(): Promise<void> {
+    return this.#call('hold', []);
+  }
+
+  release(): Promise<void> {
+    return this.#call('release', []);
   }
 
   watch(signal: AbortSignal): AsyncIterable<Hint> {

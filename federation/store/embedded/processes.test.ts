@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { commitOf, EAST, hintThat, readPlain, WEST } from '../conformance/rig.fixture.ts';
 import { describeStore } from '../conformance.ts';
 import { FencedError, StaleCommitError, StoreUnavailableError } from '../contract.ts';
@@ -27,13 +28,13 @@ describe('several processes on one embedded store', { timeout: 120_000 }, () => 
   it('never show half of a commit, while four of them write the same records', async () => {
     const { path, store, close } = await openInFolder();
     const writers = await Promise.all(Array.from({ length: 4 }, () => ProcessStore.start(path)));
-    let isWriting = true;
+    const written = new AbortController();
     const reading = (async () => {
       let reads = 0;
-      while (isWriting) {
+      for (; !written.signal.aborted; reads += 1) {
         const records = await readPlain(store, EAST);
         if (records !== undefined) assert.equal(new Set(Object.values(records)).size, 1, JSON.stringify(records));
-        reads += 1;
+        await turn();
       }
       return reads;
     })();
@@ -48,7 +49,7 @@ describe('several processes on one embedded store', { timeout: 120_000 }, () => 
         }
       }),
     );
-    isWriting = false;
+    written.abort();
     assert.ok((await reading) > 10);
     assert.deepEqual(await readPlain(store, EAST), { a: '3.50', b: '3.50', c: '3.50' });
     await Promise.all(writers.map((writer) => writer[Symbol.asyncDispose]()));
@@ -59,9 +60,7 @@ describe('several processes on one embedded store', { timeout: 120_000 }, () => 
     const { path, store, close } = await openInFolder();
     const victim = await ProcessStore.start(path);
     await victim.commit(commitOf(EAST, { version: 1 }, { a: '1' }));
-    const large = Object.fromEntries(
-      Array.from({ length: 4_000 }, (_, index) => [`r${index}`, 'x'.repeat(1_000)]),
-    );
+    const large = Object.fromEntries(Array.from({ length: 4_000 }, (_, index) => [`r${index}`, 'x'.repeat(1_000)]));
     // Killed somewhere in the middle of this; the promise of a dead process never settles.
     void victim.commit(commitOf(EAST, { version: 2 }, large));
     await victim.kill();
@@ -76,14 +75,12 @@ describe('several processes on one embedded store', { timeout: 120_000 }, () => 
     const { path, store, close } = await openInFolder();
     await store.commit(commitOf(EAST, { version: 1 }));
     const holder = await ProcessStore.start(path);
-    const watching = new AbortController();
-    const held = holder.hold(600);
-    await untilLocked(store);
-    await store.commit(commitOf(EAST, { version: 3 }));
-    await held;
+    await holder.hold();
+    const patient = store.commit(commitOf(EAST, { version: 3 }));
+    await holder.release();
+    await patient;
 
-    const heldLonger = holder.hold(4_000);
-    await untilLocked(store);
+    await holder.hold();
     let turns = 0;
     const ticking = setInterval(() => {
       turns += 1;
@@ -96,9 +93,8 @@ describe('several processes on one embedded store', { timeout: 120_000 }, () => 
     clearInterval(ticking);
     assert.ok(turns > 20, `the event loop turned ${turns} times`);
     assert.equal((await store.read(EAST))?.order.version, 3);
-    await heldLonger;
+    await holder.release();
     await store.commit(commitOf(EAST, { version: 5 }));
-    watching.abort();
     await holder[Symbol.asyncDispose]();
     await close();
   });

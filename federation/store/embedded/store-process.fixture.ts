@@ -32,22 +32,28 @@ const store = await EmbeddedStore.open(components, { path });
 const watching = new AbortController();
 
 function send(reply: Reply): void {
-  if (process.connected) process.send?.(reply);
+  // The parent may be gone before it has heard everything.
+  if (process.connected) process.send?.(reply, undefined, {}, () => undefined);
 }
 
-function hold(durationMs: unknown): void {
-  const db = new DatabaseSync(path);
-  db.exec('BEGIN IMMEDIATE');
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(durationMs));
-  db.close();
+let holding: DatabaseSync | undefined;
+
+/** Takes the file's write lock and keeps it until it is released. */
+function hold(): void {
+  holding = new DatabaseSync(path);
+  holding.exec('BEGIN IMMEDIATE');
+}
+
+function release(): void {
+  holding?.close();
+  holding = undefined;
 }
 
 async function run({ id, name, args }: Request): Promise<void> {
   try {
     const [first, second] = name.split('.');
-    if (first === 'hold') {
-      hold(args[0]);
-      send({ kind: 'result', id, result: undefined });
+    if (first === 'hold' || first === 'release') {
+      send({ kind: 'result', id, result: first === 'hold' ? hold() : release() });
       return;
     }
     // Names come from `ProcessStore`, which takes them from the contract.
