@@ -108,11 +108,7 @@ function reusable(
   before: Before | undefined,
 ): (key: ServicePortKey) => EgressIR | undefined {
   const last = before?.input;
-  const sameFrame =
-    before !== undefined &&
-    last !== undefined &&
-    before.ir.peers === peers &&
-    last.site === input.site;
+  const sameFrame = before !== undefined && last !== undefined && before.ir.peers === peers && last.site === input.site;
   if (!sameFrame) return () => undefined;
   const checked = changedChecks(last.unhealthy, input.unhealthy);
   const entries = new Map(before.ir.egress.map((entry) => [entry.service, entry]));

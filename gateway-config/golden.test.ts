@@ -61,6 +61,17 @@ function writeGolden(name: string, files: ReadonlyMap<string, string>): void {
   for (const [file, text] of files) writeFileSync(join(folder, file), text);
 }
 
+/** Says the first line that differs: a whole golden would bury it. */
+function assertSameFiles(found: ReadonlyMap<string, string>, golden: ReadonlyMap<string, string>): void {
+  assert.deepEqual([...found.keys()], [...golden.keys()], 'other files than before; UPDATE_GOLDENS=1 takes them over');
+  for (const [file, text] of found) {
+    const [now, then] = [text.split('\n'), (golden.get(file) ?? '').split('\n')];
+    const line = now.findIndex((content, index) => content !== then[index]);
+    const at = line < 0 ? Math.min(now.length, then.length) : line;
+    assert.equal(now[at], then[at], `${file}, line ${at + 1}, differs; UPDATE_GOLDENS=1 takes it over`);
+  }
+}
+
 /** Nothing is bound and nothing outside this machine is dialled: 192.0.2.10 becomes 127.0.2.10. */
 function tame(resource: JsonObject, type: TypeUrl): JsonObject {
   const near = loopback(resource);
@@ -101,7 +112,7 @@ describe('golden cases', { concurrency: 2 }, () => {
       const snapshot = snapshotOf(name);
       const files = render(snapshot);
       if (IS_UPDATE) writeGolden(name, files);
-      assert.deepEqual(Object.fromEntries(readGolden(name)), Object.fromEntries(files));
+      assertSameFiles(files, readGolden(name));
       await assertAccepted(snapshot);
     });
   }

@@ -10,10 +10,27 @@ export function share<T>(previous: T | undefined, next: T): T {
 
 /** As `share`, element by element, found by key: insertions and removals do not disturb the other elements. */
 export function shareList<T>(previous: readonly T[], next: readonly T[], keyOf: (item: T) => string): readonly T[] {
-  const known = new Map(previous.map((item) => [keyOf(item), item]));
-  const shared = next.map((item) => share(known.get(keyOf(item)), item));
+  const known = byKey(previous, next, keyOf);
+  const shared = next.map((item, index) => share(known(item, index), item));
   const same = shared.length === previous.length && shared.every((item, index) => item === previous[index]);
   return same ? previous : shared;
+}
+
+/** Mostly nothing was inserted or removed; then positions do and no index is built. */
+function byKey<T>(
+  previous: readonly T[],
+  next: readonly T[],
+  keyOf: (item: T) => string,
+): (item: T, index: number) => T | undefined {
+  const isAligned =
+    previous.length === next.length &&
+    previous.every((item, index) => {
+      const other = next[index];
+      return item === other || (other !== undefined && keyOf(item) === keyOf(other));
+    });
+  if (isAligned) return (_, index) => previous[index];
+  const index = new Map(previous.map((item) => [keyOf(item), item]));
+  return (item) => index.get(keyOf(item));
 }
 
 function isEqual(left: unknown, right: unknown): boolean {

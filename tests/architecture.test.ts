@@ -40,7 +40,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   pino: ['runtime/log.ts'],
   '@grpc/grpc-js': [
     'federation/store/remote/server.ts',
-    'federation/store/remote/client.ts',
+    'federation/store/remote/channel.ts',
     'gateway-config/xds/server.ts',
     'gateway-config/agent/upstream.ts',
     'gateway-config/agent/downstream.ts',

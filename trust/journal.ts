@@ -10,7 +10,7 @@ import { foldEntries, formatEntry, parseEntry } from './token-ledger.ts';
  * The authority's memory of its tokens: a file of JSON lines that only grows. A token is single-use because its
  * redemption is on disk before anybody acts on it.
  *
- * A crash in the middle of an append leaves a torn last line. Nobody was told that it was written, so it is cut off. A bad
+ * A crash in the middle of an append leaves a torn last line. Nobody was told that it was written, so it counts as never written. A bad
  * line before the last is damage, and stops the authority: forgetting a redemption would let a token be used twice.
  */
 /** Some 50,000 tokens. */

@@ -36,7 +36,6 @@ export interface RosterMarks {
 export interface RosterFollowerInit {
   /** Root certificates (DER) that this cluster was given when it joined, or later took on from a roster they signed. */
   readonly pinnedRoots: readonly Uint8Array[];
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface FollowedRoster {
@@ -94,13 +93,17 @@ export class RosterFollower {
   }
 
   /** Asks the store. @throws StoreUnavailableError when it cannot tell; the roster in force stays. */
-  async refresh(): Promise<RosterOutcome> {
+  async refresh(signal?: AbortSignal): Promise<RosterOutcome> {
     const { store, clock } = this.#components;
-    const { signal } = this.#init;
     const stored = await withDeadline(store.roster(), { clock, timeoutMs: COMMAND_TIMEOUT_MS, what: 'roster', signal });
     const outcome = stored === undefined ? ({ kind: 'absent' } as const) : await this.#consider(stored.bytes);
     this.#judgeWithheld();
     return outcome;
+  }
+
+  /** Judges a roster that came by another way than the store. */
+  adopt(bytes: Uint8Array): Promise<RosterOutcome> {
+    return this.#consider(bytes);
   }
 
   /** A verified head of `by` names roster `version`. @returns true when the store should be asked for it. */

@@ -102,12 +102,6 @@ export class Schedule {
     }
   }
 
-  debug(): void {
-    for (const site of this.#sites.values()) {
-      console.log(site.cluster, this.#shelf.clusters.get(site.cluster)?.order, site.writer.status, site.reader.events.filter((e)=>e.kind==='rejected').slice(-5), [...site.reader.subscriber.views].map(([c,v])=>[c,v.head.epoch,v.head.version,v.head.beat]), [...site.link.calls]);
-    }
-  }
-
   async end(): Promise<void> {
     for (const { writer, reader, zombies } of this.#sites.values()) {
       await Promise.all([writer.close(), reader.subscriber.close(), ...zombies.map((zombie) => zombie.close())]);

@@ -4,7 +4,6 @@ import { KeyedQueue } from '../../runtime/keyed-queue.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Random } from '../../runtime/random.ts';
-import type { Roster } from '../../trust/contract.ts';
 import { ChainCache, verifyHead } from '../../trust/head-signature.ts';
 import type { VerifyHead } from '../model/candidate.ts';
 import type { ClusterId } from '../model/ids.ts';
@@ -16,8 +15,9 @@ import { readHints } from './hint-reader.ts';
 import { OwnHeadWatch } from './own-head-watch.ts';
 import { StoreLink } from './store-link.ts';
 import type { SyncEvent } from './sync-event.ts';
-import { type KeptCluster, type PeerMarks, PeerReplica, type ReplicaStep } from './peer-replica.ts';
-import type { RosterFollower, WithheldRoster } from './roster-follower.ts';
+import type { KeptCluster, PeerMarks, ReplicaStep } from './peer-replica.ts';
+import { Replicas } from './replicas.ts';
+import type { FollowedRoster, RosterFollower, RosterOutcome, WithheldRoster } from './roster-follower.ts';
 
 /**
  * Follows every other cluster of the roster. Hints make it quick, polling of heads makes it right: losing every hint costs
@@ -69,8 +69,7 @@ const GAP_SPREAD_MS = 300;
 export class Subscriber {
   readonly #components: SubscriberComponents;
   readonly #init: SubscriberInit;
-  readonly #verifyHead: VerifyHead;
-  readonly #replicas = new Map<ClusterId, PeerReplica>();
+  readonly #replicas: Replicas;
   readonly #ownHead: OwnHeadWatch;
   readonly #link: StoreLink;
   readonly #stop = new AbortController();
@@ -86,7 +85,16 @@ export class Subscriber {
   constructor(components: SubscriberComponents, init: SubscriberInit) {
     this.#components = components;
     this.#init = init;
-    this.#verifyHead = components.verifyHead ?? cachedVerifier();
+    const { roster } = components;
+    this.#replicas = new Replicas(
+      {
+        ...components,
+        verifyHead: components.verifyHead ?? cachedVerifier(),
+        roster: () => roster.current?.roster,
+        signal: this.#stop.signal,
+      },
+      init,
+    );
     this.#ownHead = new OwnHeadWatch(() => this.#emit({ kind: 'ownHeadDoubt' }));
     this.#link = new StoreLink(components, {
       onUp: () => this.#storeCameUp(),
@@ -106,10 +114,7 @@ export class Subscriber {
 
   /** Newest verified view of each cluster. */
   get views(): ReadonlyMap<ClusterId, ClusterView> {
-    const views = [...this.#replicas].flatMap(([cluster, { view }]) =>
-      view === undefined ? [] : [[cluster, view] as const],
-    );
-    return new Map(views);
+    return this.#replicas.views;
   }
 
   /** Takes what the last run kept on disk: before `start`, without waiting for anything. */
@@ -120,9 +125,19 @@ export class Subscriber {
       else this.#emit({ kind: 'rosterRefused', reason: restored.reason, message: restored.message });
     }
     for (const cluster of kept.clusters) {
-      const step = this.#replica(cluster.cluster)?.restore(cluster);
+      const step = this.#replicas.of(cluster.cluster)?.restore(cluster);
       if (step !== undefined) this.#apply(cluster.cluster, step, 'disk');
     }
+  }
+
+  /**
+   * Takes a newer roster that came by another way than the store: the authority made it itself, or an operator carried
+   * it. Judged like a stored one, and with the same effects.
+   */
+  async adoptRoster(bytes: Uint8Array): Promise<RosterOutcome> {
+    const outcome = await this.#components.roster.adopt(bytes);
+    this.#rosterJudged(outcome);
+    return outcome;
   }
 
   start(): void {
@@ -158,7 +173,7 @@ export class Subscriber {
     switch (hint.kind) {
       case 'cluster':
         if (hint.head !== undefined) this.#offer(hint.cluster, hint.head);
-        else if (hint.cluster !== this.#init.self && this.#replica(hint.cluster)) this.#fetches.mark(hint.cluster);
+        else if (hint.cluster !== this.#init.self && this.#replicas.of(hint.cluster)) this.#fetches.mark(hint.cluster);
         return;
       case 'roster':
         this.#askRoster();
@@ -196,29 +211,27 @@ export class Subscriber {
   }
 
   async #lookAtRoster(): Promise<void> {
-    const outcome = await this.#components.roster.refresh();
+    const outcome = await this.#components.roster.refresh(this.#stop.signal);
     this.#link.answered();
-    if (outcome.kind === 'refused') this.#emit({ ...outcome, kind: 'rosterRefused' });
-    if (outcome.kind === 'newer') this.#rosterChanged(outcome.followed.roster, outcome.followed.bytes);
+    this.#rosterJudged(outcome);
     const { withheld } = this.#components.roster;
     if (withheld?.seen !== this.#withheld?.seen) this.#emit({ kind: 'rosterWithheld', withheld });
     this.#withheld = withheld;
   }
 
-  #rosterChanged(roster: Roster, bytes: Uint8Array): void {
+  #rosterJudged(outcome: RosterOutcome): void {
+    if (outcome.kind === 'refused') this.#emit({ ...outcome, kind: 'rosterRefused' });
+    if (outcome.kind === 'newer') this.#rosterChanged(outcome.followed);
+  }
+
+  #rosterChanged({ roster, bytes }: FollowedRoster): void {
     this.#components.keeper?.keepRoster(bytes);
     this.#emit({ kind: 'roster', roster, origin: 'store' });
-    const active = new Set(roster.members.filter(({ status }) => status === 'active').map(({ cluster }) => cluster));
-    for (const [cluster, replica] of this.#replicas) {
-      if (active.has(cluster)) {
-        this.#apply(cluster, replica.rejudge(), 'store');
-      } else {
-        const status = roster.members.find((member) => member.cluster === cluster)?.status ?? 'removed';
-        this.#replicas.delete(cluster);
-        this.#components.keeper?.forget(cluster);
-        this.#emit({ kind: 'withdrawn', cluster, reason: status });
-      }
+    for (const withdrawal of this.#replicas.prune()) {
+      this.#components.keeper?.forget(withdrawal.cluster);
+      this.#emit({ kind: 'withdrawn', ...withdrawal });
     }
+    for (const [cluster, replica] of this.#replicas.entries()) this.#apply(cluster, replica.rejudge(), 'store');
     this.#looks.mark('heads');
   }
 
@@ -227,15 +240,18 @@ export class Subscriber {
       this.#ownHead.hinted(stored.order);
       return;
     }
-    const step = this.#replica(cluster)?.offer(stored, askedAtMs);
+    const step = this.#replicas.of(cluster)?.offer(stored, askedAtMs);
     if (step !== undefined) this.#apply(cluster, step, 'store');
   }
 
   async #fetch(key: string): Promise<void> {
     // The keys of this queue are the cluster names that `#apply` and `#hinted` marked.
     const cluster = key as ClusterId;
-    const step = await this.#replicas.get(cluster)?.fetch();
-    if (step !== undefined && !this.#stop.signal.aborted) this.#apply(cluster, step, 'store');
+    const replica = this.#replicas.of(cluster);
+    const step = await replica?.fetch();
+    // A roster that came meanwhile may have taken the cluster away.
+    const isCurrent = replica === this.#replicas.of(cluster) && !this.#stop.signal.aborted;
+    if (step !== undefined && isCurrent) this.#apply(cluster, step, 'store');
   }
 
   #apply(cluster: ClusterId, step: ReplicaStep, origin: 'store' | 'disk'): void {
@@ -279,25 +295,6 @@ export class Subscriber {
       detail: message,
     });
     this.#emit({ kind: 'rejected', cluster, clause, reason, message });
-  }
-
-  /** Only members have a replica: a hostile store may list a million names. */
-  #replica(cluster: ClusterId): PeerReplica | undefined {
-    const known = this.#replicas.get(cluster);
-    if (known !== undefined || cluster === this.#init.self) return known;
-    const followed = this.#components.roster.current;
-    const member = followed?.roster.members.find((candidate) => candidate.cluster === cluster);
-    if (member?.status !== 'active') return undefined;
-    const { roster } = this.#components;
-    const components = {
-      ...this.#components,
-      verifyHead: this.#verifyHead,
-      roster: () => roster.current?.roster,
-      signal: this.#stop.signal,
-    };
-    const replica = new PeerReplica(components, { ...this.#init, cluster });
-    this.#replicas.set(cluster, replica);
-    return replica;
   }
 
   #storeCameUp(): void {

@@ -45,5 +45,11 @@ export function remembered(frame: Frame, part: object, encode: () => Uint8Array)
  * maps add up. So a large resource is glued from fragments that were encoded once each.
  */
 export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat(parts);
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

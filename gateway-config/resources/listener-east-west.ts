@@ -26,7 +26,6 @@ import { concatenate, remembered } from './frame.ts';
 import { durationOf, extension, extensionChoice, socketAddress } from './messages.ts';
 import * as settings from './settings.ts';
 
-
 const SOL_SOCKET = 1n;
 const SO_SNDBUF = 7n;
 const SO_KEEPALIVE = 9n;

@@ -43,10 +43,10 @@ type Sections = Readonly<Record<'peers' | 'exports' | 'ingress' | 'egress' | 'ea
 
 interface SectionPlan<T> {
   readonly items: readonly T[];
-  /** What all items may depend on. */
+  /** All that the items may depend on besides themselves and the frame. */
   readonly context: unknown;
   readonly keyOf: (item: T) => string;
-  /** The values other than the item and the frame that its resources are made from. */
+  /** The part of the context that an item's resources are made from. */
   readonly alsoFrom: (item: T) => readonly unknown[];
   readonly build: (item: T) => readonly TypedResource[];
 }
@@ -101,7 +101,8 @@ function makeSections(frame: Frame, ir: GatewayIR, last: Sections | undefined, e
     }),
     eastWest: makeSection(last?.eastWest, edit, {
       items: [ir.eastWest],
-      context: undefined,
+      // Always another list, so that the one item is looked at: it depends on two lists at once.
+      context: [ir.peers, ir.ingress],
       keyOf: () => 'listener',
       alsoFrom: () => [ir.peers, ir.ingress],
       build: () => optional(eastWestListener(frame, ir)),
@@ -116,14 +117,19 @@ function makeSection<T>(last: Section | undefined, edit: SnapshotEdit, plan: Sec
   for (const item of items) {
     const key = plan.keyOf(item);
     const known = last?.made.get(key);
-    const from = [item, ...plan.alsoFrom(item)];
-    const isSame = known?.from.length === from.length && known.from.every((value, index) => value === from[index]);
-    const next = isSame ? known : { from, resources: plan.build(item) };
+    const isUntouched = last?.context === context && known?.from[0] === item;
+    const next = isUntouched ? known : makeOne(known, item, plan);
     if (next !== known) edit.replace(known?.resources ?? [], next.resources);
     made.set(key, next);
   }
   for (const [key, { resources }] of last?.made ?? []) if (!made.has(key)) edit.replace(resources, []);
   return { items, context, made };
+}
+
+function makeOne<T>(known: Made | undefined, item: T, plan: SectionPlan<T>): Made {
+  const from = [item, ...plan.alsoFrom(item)];
+  const isSame = known?.from.length === from.length && known.from.every((value, index) => value === from[index]);
+  return isSame ? known : { from, resources: plan.build(item) };
 }
 
 /** A TCP service's cluster and endpoints hold its peers' gateways and names; an HTTP service only names the peers' clusters. */
@@ -137,11 +143,7 @@ function exportResources(item: ExportIR): readonly TypedResource[] {
   return [exportCluster(item), exportEndpoints(item)];
 }
 
-function egressResources(
-  frame: Frame,
-  item: EgressIR,
-  peers: ReadonlyMap<string, PeerIR>,
-): readonly TypedResource[] {
+function egressResources(frame: Frame, item: EgressIR, peers: ReadonlyMap<string, PeerIR>): readonly TypedResource[] {
   if (item.protocol === 'tcp') {
     return [egressTcpListener(frame, item), tcpCluster(frame, item, peers), tcpEndpoints(frame, item, peers)];
   }

@@ -23,11 +23,30 @@ export class ProcessStore implements Store {
   readonly #fanout = new HintFanout();
   #calls = 0;
 
+  /** A process of its own with the store at `path` open. */
   static async start(path: string): Promise<ProcessStore> {
     // Structured clone, so that maps and octets arrive as what they are.
-    const child = fork(join(import.meta.dirname, 'store-process.fixture.ts'), [path], { serialization: 'advanced' });
+    const child = fork(join(import.meta.dirname, 'store-process.fixture.ts'), { serialization: 'advanced' });
     await once(child, 'message');
-    return new ProcessStore(child);
+    const store = new ProcessStore(child);
+    await store.open(path);
+    return store;
+  }
+
+  /** Closes the store and opens another one in the same process, which takes less than a new process. */
+  async reopen(path: string): Promise<void> {
+    await this.close();
+    await this.open(path);
+  }
+
+  open(path: string): Promise<void> {
+    return this.#call('open', [path]);
+  }
+
+  /** Closes the store and ends its watches; the process stays. */
+  async close(): Promise<void> {
+    await this.#call('close', []);
+    this.#fanout.end();
   }
 
   private constructor(child: ChildProcess) {

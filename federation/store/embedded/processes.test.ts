@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { commitOf, EAST, hintThat, readPlain, WEST } from '../conformance/rig.fixture.ts';
 import { describeStore } from '../conformance.ts';
@@ -11,17 +11,19 @@ import { EmbeddedStore } from '../embedded.ts';
 import { testComponents } from '../remote/server.fixture.ts';
 import { ProcessStore } from './process-store.fixture.ts';
 
+const other = Promise.withResolvers<ProcessStore>();
+before(async () => {
+  const { path, close } = await openInFolder();
+  other.resolve(await ProcessStore.start(path));
+  await close();
+});
+after(async () => (await other.promise)[Symbol.asyncDispose]());
+
 describeStore('the embedded store of two processes', async () => {
   const { path, store, close } = await openInFolder();
-  const second = await ProcessStore.start(path);
-  return {
-    store,
-    second,
-    close: async () => {
-      await second[Symbol.asyncDispose]();
-      await close();
-    },
-  };
+  const second = await other.promise;
+  await second.reopen(path);
+  return { store, second, close };
 });
 
 describe('several processes on one embedded store', { timeout: 120_000 }, () => {

@@ -26,14 +26,23 @@ export type Reply =
     }
   | { readonly kind: 'hint'; readonly hint: Hint };
 
-const path = process.argv[2] ?? '';
+let path: string;
 const components = { clock: new SystemClock(), random: new SystemRandom(), log: silentLogger, metrics: new Metrics() };
-const store = await EmbeddedStore.open(components, { path });
-const watching = new AbortController();
+let store: EmbeddedStore;
 
 function send(reply: Reply): void {
   // The parent may be gone before it has heard everything.
   if (process.connected) process.send?.(reply, undefined, {}, () => undefined);
+}
+
+async function open(at: string): Promise<void> {
+  path = at;
+  store = await EmbeddedStore.open(components, { path });
+  void relay(store.watch(new AbortController().signal));
+}
+
+async function relay(hints: AsyncIterable<Hint>): Promise<void> {
+  for await (const hint of hints) send({ kind: 'hint', hint });
 }
 
 let holding: DatabaseSync | undefined;
@@ -52,6 +61,11 @@ function release(): void {
 async function run({ id, name, args }: Request): Promise<void> {
   try {
     const [first, second] = name.split('.');
+    if (first === 'open' || first === 'close') {
+      await (first === 'open' ? open(String(args[0])) : store[Symbol.asyncDispose]());
+      send({ kind: 'result', id, result: undefined });
+      return;
+    }
     if (first === 'hold' || first === 'release') {
       send({ kind: 'result', id, result: first === 'hold' ? hold() : release() });
       return;
@@ -72,10 +86,5 @@ async function run({ id, name, args }: Request): Promise<void> {
 
 // The parent decides what it sends.
 process.on('message', (message) => void run(message as Request));
-process.once('disconnect', () => {
-  watching.abort();
-  void store[Symbol.asyncDispose]();
-});
-const hints = store.watch(watching.signal);
+process.once('disconnect', () => process.exit());
 process.send?.('ready');
-for await (const hint of hints) send({ kind: 'hint', hint });

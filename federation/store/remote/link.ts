@@ -115,7 +115,10 @@ export class Link {
 
   #connect(previous: Connection | undefined): Promise<Connection> {
     const late = (): Error => new ServerUnreachableError(`the store server at ${this.place} does not answer`);
-    const attempt = within(this.#clock, COMMAND_TIMEOUT_MS, this.#attempt(previous), late);
+    const unbounded = this.#attempt(previous);
+    const attempt = within(this.#clock, COMMAND_TIMEOUT_MS, unbounded, late);
+    // One that succeeds too late belongs to nobody.
+    attempt.catch(() => unbounded.then(({ channel }) => channel.close()).catch(() => undefined));
     this.#state = { kind: 'connecting', attempt };
     attempt.then(
       (connection) => this.#connected(connection),

@@ -47,6 +47,16 @@ describe('sessions', () => {
     assert.throws(() => sessions.find(token), SessionRefusedError);
   });
 
+  it('that have expired end their watches with the next call of anybody', async () => {
+    const { clock, sessions } = made();
+    const long = sessions.open(east, { incarnation: 1, validForMs: HOUR_MS });
+    const short = sessions.open(west, { incarnation: 1, validForMs: 1_000 });
+    const { ended } = sessions.find(short.token);
+    await clock.advance(10_000);
+    sessions.find(long.token);
+    assert.equal(ended.aborted, true);
+  });
+
   it('bound calls and watches at a time, and count each out once', () => {
     const { sessions } = made();
     const { token } = sessions.open(west, { incarnation: 1, validForMs: HOUR_MS });

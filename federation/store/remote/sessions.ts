@@ -14,6 +14,7 @@ const SESSIONS_MAX = 10_000;
 const CALLS_PER_SESSION_MAX = 16;
 const WATCHES_PER_SESSION_MAX = 4;
 const TOKEN_BYTES = 32;
+const SWEEP_INTERVAL_MS = 5_000;
 
 export interface Session {
   readonly principal: Principal;
@@ -37,6 +38,7 @@ export class Sessions {
   readonly #random: Random;
   /** By sha256 of the token, oldest first: what is looked up does not reveal the secret by its timing. */
   readonly #sessions = new Map<string, OpenSession>();
+  #sweepAtMs = 0;
 
   constructor(components: { clock: Clock; random: Random }) {
     this.#clock = components.clock;
@@ -104,6 +106,8 @@ export class Sessions {
   }
 
   #find(token: string): OpenSession {
+    // Any caller's call ends what has expired, so that no watch outlives its session by much.
+    if (this.#clock.monotonicMs() >= this.#sweepAtMs) this.#sweep();
     const id = idOf(token);
     const session = this.#sessions.get(id);
     if (session === undefined) throw new SessionRefusedError('the session is unknown or over');
@@ -114,6 +118,7 @@ export class Sessions {
 
   #sweep(): void {
     const nowMs = this.#clock.monotonicMs();
+    this.#sweepAtMs = nowMs + SWEEP_INTERVAL_MS;
     for (const [id, session] of this.#sessions) if (session.endsAtMs <= nowMs) this.#drop(id, session);
   }
 
