@@ -6,6 +6,7 @@ import { askController } from '../cli/admin-client.ts';
 import { GATEWAY_NAME } from '../controller/enrol/site-document.ts';
 import type { ClusterItem } from '../controller/views/clusters.ts';
 import type { GatewayItem } from '../controller/views/gateways.ts';
+import type { ListObject } from '../controller/views/objects.ts';
 import type { ServiceItem } from '../controller/views/services.ts';
 import { AdminClient } from '../gateway-config/agent/admin-client.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -81,7 +82,8 @@ export class DemoSite {
 
   /** `kill -9` of applications, all at once. */
   async killBackends(backends: readonly Backend[]): Promise<void> {
-    await Promise.all(backends.map(({ name }) => this.#backends.get(name)?.kill()));
+    const running = backends.flatMap(({ name }) => this.#backends.get(name) ?? []);
+    await Promise.all(running.map((backend) => backend.kill()));
   }
 
   /** Runs `isthmus ARGS --up` on the gateway's host; the enrolment has succeeded when this resolves. */
@@ -114,15 +116,21 @@ export class DemoSite {
   }
 
   async services(): Promise<readonly ServiceItem[]> {
-    return itemsOf<ServiceItem>(await askController(this.stateDir, '/v1/services'));
+    const list = await askController(this.stateDir, '/v1/services');
+    // The controller is this program in another process.
+    return (list as ListObject<'Service', ServiceItem>).items;
   }
 
   async clusters(): Promise<readonly ClusterItem[]> {
-    return itemsOf<ClusterItem>(await askController(this.stateDir, '/v1/clusters'));
+    const list = await askController(this.stateDir, '/v1/clusters');
+    // The controller is this program in another process.
+    return (list as ListObject<'Cluster', ClusterItem>).items;
   }
 
   async gateways(): Promise<readonly GatewayItem[]> {
-    return itemsOf<GatewayItem>(await askController(this.stateDir, '/v1/gateways'));
+    const list = await askController(this.stateDir, '/v1/gateways');
+    // The controller is this program in another process.
+    return (list as ListObject<'Gateway', GatewayItem>).items;
   }
 
   async token(cluster: string): Promise<string> {
@@ -165,11 +173,6 @@ function isGone(pid: number): boolean {
     // No such process any more.
     return true;
   }
-}
-
-function itemsOf<Item>(list: unknown): readonly Item[] {
-  // The controller is this program in another process.
-  return (list as { readonly items: readonly Item[] }).items;
 }
 
 function serviceDocument(service: DemoService): unknown {

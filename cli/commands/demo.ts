@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { DemoInit } from '../../demo/run.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import type { Io } from '../io.ts';
 
@@ -47,10 +48,7 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
   if (!report.ok) throw new ExitError(EXIT.failure);
 }
 
-async function keeping(io: Io): Promise<{
-  signal: AbortSignal;
-  onReady: (federation: import('../../demo/federation.ts').Federation) => Promise<void>;
-}> {
+async function keeping(io: Io): Promise<NonNullable<DemoInit['keep']>> {
   const { addressesText } = await import('../../demo/addresses.ts');
   return {
     signal: io.stopSignal(),

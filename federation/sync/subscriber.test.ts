@@ -97,6 +97,35 @@ test('doubled, late and reordered hints change nothing and blame nobody', async 
   await strike(s);
 });
 
+test('answers that were under way while newer news came by another path blame nobody', async () => {
+  const s = await stage();
+  s.link.faults.delayMsMax = 700;
+  for (let round = 0; round < 200; round++) {
+    if (round % 3 === 0) s.west.publish(recordsOf({ shop: round }), 'availability');
+    s.west.withBeatInfo({ rosterSeen: 1, acks: { round: `${round}` } });
+    await s.clock.advance(170);
+  }
+  assert.deepEqual(s.reader.of('rejected'), []);
+  await s.clock.advance(5_000);
+  assert.equal(ready(s.reader, WEST), 198);
+  assertNeverBack(ordersOf(s.reader, WEST));
+  await strike(s);
+});
+
+test('an answer to a poll that is older than what a hint brought meanwhile is no rollback', async () => {
+  const s = await stage();
+  s.link.faults.headsLateMs = 300;
+  for (let value = 2; value < 8; value++) {
+    const polls = s.link.calls.get('heads');
+    while (s.link.calls.get('heads') === polls) await s.clock.advance(20);
+    s.west.publish(recordsOf({ shop: value }), 'availability');
+    await s.clock.advance(400);
+    assert.equal(ready(s.reader, WEST), value);
+  }
+  assert.deepEqual(s.reader.of('rejected'), []);
+  await strike(s);
+});
+
 test('a hint that carries a beat costs no call', async () => {
   const s = await stage();
   s.link.calls.clear();

@@ -26,6 +26,8 @@ export interface Faults {
   hungCluster: ClusterId | undefined;
   /** Calls take up to this long each way, so that answers and late effects overtake each other. */
   delayMsMax: number;
+  /** Answers to `heads` are this old when they arrive. */
+  headsLateMs: number;
   /** Shares in [0, 1]. */
   hintsLost: number;
   hintsDoubled: number;
@@ -40,6 +42,7 @@ export const NO_FAULTS: Faults = {
   link: 'up',
   hungCluster: undefined,
   delayMsMax: 0,
+  headsLateMs: 0,
   hintsLost: 0,
   hintsDoubled: 0,
   hintsHeldBack: 0,
@@ -98,6 +101,7 @@ export class UnrulyStore implements Store {
 
   async heads(): Promise<ReadonlyMap<ClusterId, StoredHead>> {
     const heads = await this.#call('heads', () => this.#inner.heads());
+    if (this.faults.headsLateMs > 0) await this.#clock.sleep(this.faults.headsLateMs);
     if (!this.#draw(this.faults.forged)) return heads;
     return new Map([...heads].map(([cluster, head]) => [cluster, this.#forgeHead(head)]));
   }

@@ -44,7 +44,11 @@ export async function saveLastConfig(path: string, config: LastConfig): Promise<
   });
   await rename(temporary, path);
   const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The newest generation that can be read; undefined when there is none. Never throws for what it finds on disk. */

@@ -80,7 +80,13 @@ function endpointOf(host: unknown): string | undefined {
   const address = field(field(host, 'address'), 'socket_address');
   if (address === undefined) return undefined;
   const ip = text(address, 'address');
-  return `${ip.includes(':') ? `[${ip}]` : ip}:${String(field(address, 'port_value') ?? 0)}`;
+  // As `endpointHealthKey` writes it: without brackets, also for IPv6.
+  return `${ip}:${portOf(address)}`;
+}
+
+function portOf(address: unknown): number {
+  const port = field(address, 'port_value');
+  return typeof port === 'number' ? port : 0;
 }
 
 function field(value: unknown, name: string): unknown {

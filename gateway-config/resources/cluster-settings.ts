@@ -31,17 +31,17 @@ export function baseCluster(name: string, connectTimeoutMs: number, ejection: Ej
     clusterDiscoveryType: { case: 'type', value: DiscoveryType.EDS },
     edsClusterConfig: { edsConfig: fromAds() },
     connectTimeout: durationOf(connectTimeoutMs),
-    commonLbConfig: commonLbConfig(),
+    commonLbConfig: commonLbConfig(settings.PANIC_THRESHOLD_PERCENT),
     ignoreHealthOnHostRemoval: settings.IGNORE_HEALTH_ON_HOST_REMOVAL,
     circuitBreakers: circuitBreakers(),
     outlierDetection: outlierDetection(ejection),
   };
 }
 
-export function commonLbConfig(): Cluster_CommonLbConfig {
+export function commonLbConfig(panicThresholdPercent: number): Cluster_CommonLbConfig {
   return create(Cluster_CommonLbConfigSchema, {
     updateMergeWindow: durationOf(settings.UPDATE_MERGE_WINDOW_MS),
-    healthyPanicThreshold: { value: settings.PANIC_THRESHOLD_PERCENT },
+    healthyPanicThreshold: { value: panicThresholdPercent },
   });
 }
 

@@ -53,7 +53,7 @@ export function tcpCluster(frame: Frame, egress: EgressIR, peers: ReadonlyMap<st
 }
 
 function weightedByLocality(): Cluster_CommonLbConfig {
-  const config = commonLbConfig();
+  const config = commonLbConfig(settings.TCP_EGRESS_PANIC_THRESHOLD_PERCENT);
   config.localityConfigSpecifier = {
     case: 'localityWeightedLbConfig',
     value: create(Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema),

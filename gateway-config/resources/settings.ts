@@ -10,6 +10,12 @@
 export const UPDATE_MERGE_WINDOW_MS = 0;
 /** Never spread over endpoints known to be dead. Default 50 %: a service with only dead pods would never say so. */
 export const PANIC_THRESHOLD_PERCENT = 0;
+/**
+ * Except for TCP egress, which has no void and no second look: when every endpoint everywhere is ejected, all are tried
+ * again, or a stall of half a second would become an outage of five. With one healthy endpoint anywhere it has no
+ * effect, as the overprovisioning factor makes that 100 %.
+ */
+export const TCP_EGRESS_PANIC_THRESHOLD_PERCENT = 1;
 /** Any healthy endpoint keeps its priority at 100 %. Default 140: with one of two gateways dead a third would leak to the next priority. */
 export const OVERPROVISIONING_FACTOR = 100_000;
 /** An endpoint that discovery removed is gone now, not when a check fails as well. */
@@ -18,8 +24,8 @@ export const IGNORE_HEALTH_ON_HOST_REMOVAL = true;
 export const LOCAL_CONNECT_TIMEOUT_MS = 250;
 /** A round trip to another continent and a TLS handshake, with room. */
 export const PEER_CONNECT_TIMEOUT_MS = 1_000;
-/** Each attempt of a TCP connection, including its TLS handshake. Twelve of them are tried. */
-export const TCP_CONNECT_TIMEOUT_MS = 500;
+/** Each attempt of a TCP connection, two round trips with its TLS handshake: with 500 a peer 250 ms away was never reached. */
+export const TCP_CONNECT_TIMEOUT_MS = 1_000;
 
 /** Weight of the own backends beside the peers': one request in millions leaks. Close to the 2^32 that Envoy adds up to. */
 export const LOCAL_WEIGHT = 4_000_000_000;

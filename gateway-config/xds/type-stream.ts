@@ -21,6 +21,15 @@ export interface Outgoing {
   readonly removed: readonly string[];
 }
 
+interface Uncertain {
+  readonly before: Known | undefined;
+  /** Versions that Envoy may have applied although it refused the response that they were in. */
+  readonly tried: Set<string>;
+}
+
+/** The client has some content of a name, but which is not known: no version equals it. */
+const UNNAMED: Known = { version: '' };
+
 interface InFlight {
   readonly nonce: string;
   readonly sent: Map<string, Resource>;
@@ -45,8 +54,8 @@ export class TypeStream {
   readonly subscription = new Subscription();
   readonly #refusals: RefusalMemory;
   readonly #has = new Map<string, Known>();
-  /** In a refused response with several resources: the client may have this content or the one before. */
-  readonly #uncertain = new Map<string, Known | undefined>();
+  /** Were in a refused response with several resources: the client may have what was before, or any of `tried`. */
+  readonly #uncertain = new Map<string, Uncertain>();
   /** Names whose wanted content may differ from what the client has. */
   readonly #dirty = new Set<string>();
   /** Asked for, but there is no such thing: told at once, as a cluster may wait for it and everything for that. */
@@ -190,7 +199,10 @@ export class TypeStream {
     // Envoy refuses the response but applies what is good in it, so for each name it is now unknown what the client
     // has. Smaller responses find out.
     for (const name of names) {
-      if (!this.#uncertain.has(name)) this.#uncertain.set(name, this.#has.get(name));
+      const uncertain = this.#uncertain.get(name) ?? { before: this.#has.get(name), tried: new Set() };
+      const tried = inFlight.sent.get(name)?.version;
+      if (tried !== undefined) uncertain.tried.add(tried);
+      this.#uncertain.set(name, uncertain);
       this.#has.delete(name);
     }
     this.#suspects.push(...splitRefused(names, verdict.message));
@@ -198,11 +210,15 @@ export class TypeStream {
   }
 
   #refusedAlone(name: string, inFlight: InFlight, verdict: { message: string; nowMs: number }): Outcome {
-    const before = this.#uncertain.has(name) ? this.#uncertain.get(name) : this.#has.get(name);
-    this.#uncertain.delete(name);
-    if (before === undefined) this.#has.delete(name);
-    else this.#has.set(name, before);
     const version = inFlight.sent.get(name)?.version ?? REMOVAL;
+    const uncertain = this.#uncertain.get(name);
+    const before = uncertain === undefined ? this.#has.get(name) : uncertain.before;
+    // An earlier content of it, from a response refused for another's sake, may be in use: it must be removable.
+    uncertain?.tried.delete(version);
+    const kept = uncertain !== undefined && uncertain.tried.size > 0 ? UNNAMED : before;
+    this.#uncertain.delete(name);
+    if (kept === undefined) this.#has.delete(name);
+    else this.#has.set(name, kept);
     const { message, nowMs } = verdict;
     const good = before?.encoded === undefined ? undefined : { name, version: before.version, encoded: before.encoded };
     this.#refusals.refuse(name, { version, message, nowMs }, good?.version === version ? undefined : good);

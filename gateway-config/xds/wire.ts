@@ -34,11 +34,11 @@ export function encodeResponse(response: DeltaResponse): Buffer {
   ];
   let size = 0;
   for (const resource of response.resources) size += fieldSize(resource.encoded);
-  for (const text of texts) size += fieldSize(text.bytes);
+  for (const field of texts) size += fieldSize(field.bytes);
   const out = Buffer.allocUnsafe(size);
   let at = 0;
   for (const resource of response.resources) at = writeField(out, at, RESPONSE_TAG.resources, resource.encoded);
-  for (const text of texts) at = writeField(out, at, text.tag, text.bytes);
+  for (const field of texts) at = writeField(out, at, field.tag, field.bytes);
   return out;
 }
 
