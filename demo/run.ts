@@ -15,6 +15,7 @@ import { type DemoReport, demoReport } from './report.ts';
 /** The main job, shown: three sites, real gateways, constant load, one phase after another. */
 export interface DemoInit {
   readonly progress: (text: string) => void;
+  readonly onReport: (report: DemoReport) => void;
   /** Leave everything running after the phases, until the signal. */
   readonly keep?:
     | { readonly signal: AbortSignal; readonly onReady: (federation: Federation) => Promise<void> }
@@ -65,6 +66,7 @@ export async function runDemo(components: { clock: Clock }, init: DemoInit): Pro
       phases,
       counts: await countsAgree(federation),
     });
+    init.onReport(report);
     if (init.keep !== undefined) await keepRunning(federation, init.keep);
     return report;
   } finally {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { DemoReport } from '../../demo/report.ts';
 import type { DemoInit } from '../../demo/run.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -40,11 +41,11 @@ async function demo(options: DemoOptions, io: Io): Promise<void> {
     io.stderr.write(`${((clock.monotonicMs() - startedMs) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
   };
   const keep = options.keep === true ? await keeping(io) : undefined;
-  const report = await runDemo(
-    { clock },
-    { progress, keep, prefer: options.loopback === true ? 'loopback' : undefined },
-  );
-  io.stdout.write(options.json === true ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report));
+  const onReport = (made: DemoReport): void => {
+    io.stdout.write(options.json === true ? `${JSON.stringify(made, undefined, 2)}\n` : reportText(made));
+  };
+  const prefer = options.loopback === true ? 'loopback' : undefined;
+  const report = await runDemo({ clock }, { progress, onReport, keep, prefer });
   if (!report.ok) throw new ExitError(EXIT.failure);
 }
 

@@ -266,6 +266,23 @@ test('a commit whose answer was lost leaves no record behind that no head accoun
   await Promise.all([writer.close(), reader.subscriber.close()]);
 });
 
+test('a commit that takes effect after it was given up, and after the store was read again, is found and undone', async () => {
+  const { clock, writer, store, shelf } = await bench();
+  writer.publish(recordsOf({ shop: 1 }), 'availability');
+  await clock.advance(1_000);
+  Object.assign(store.faults, { commitsLateMs: 2_600, readsLateMs: 600 });
+  writer.publish(recordsOf({ shop: 1, brief: 1 }), 'availability');
+  await clock.advance(50);
+  // The next commit is prompt again, and overtakes nothing: the late one lands just before it.
+  store.faults.commitsLateMs = 0;
+  writer.publish(recordsOf({ shop: 2 }), 'availability');
+  await clock.advance(2_560);
+  assert.ok(storedServices(shelf).includes('service/default/brief'), 'the late commit has landed');
+  await clock.advance(3_000);
+  assert.deepEqual(storedServices(shelf), ['service/default/shop']);
+  await writer.close();
+});
+
 test('a renewed signing key goes out with its chain in one commit that readers accept', async () => {
   const { clock, writer, store, shelf, components } = await bench();
   await clusterset.putRoster(store, clusterset.roster(1));

@@ -292,6 +292,21 @@ test('only a newer signed roster takes a cluster away', async () => {
   await strike(s);
 });
 
+test('a read that was under way when its cluster was taken away says nothing more about it', async () => {
+  const s = await stage();
+  s.link.faults.readsLateMs = 500;
+  s.west.publish(recordsOf({ shop: 2 }), 'availability');
+  await s.clock.advance(10);
+  await clusterset.putRoster(
+    s.link,
+    clusterset.roster(2, (member) => (member.cluster === WEST ? undefined : member)),
+  );
+  await s.clock.advance(2_000);
+  const last = s.reader.events.findLast((event) => 'cluster' in event && event.cluster === WEST);
+  assert.equal(last?.kind, 'withdrawn');
+  await strike(s);
+});
+
 test('a member that may no longer export a namespace keeps its last good and is named as refused', async () => {
   const s = await stage();
   const narrowed = clusterset.roster(2, (member) =>

@@ -26,8 +26,11 @@ export interface Faults {
   hungCluster: ClusterId | undefined;
   /** Calls take up to this long each way, so that answers and late effects overtake each other. */
   delayMsMax: number;
-  /** Answers to `heads` are this old when they arrive. */
+  /** Answers to `heads`, and to `read` and `changes`, are this old when they arrive. */
   headsLateMs: number;
+  readsLateMs: number;
+  /** Commits take effect this long after they were sent. */
+  commitsLateMs: number;
   /** Shares in [0, 1]. */
   hintsLost: number;
   hintsDoubled: number;
@@ -43,6 +46,8 @@ export const NO_FAULTS: Faults = {
   hungCluster: undefined,
   delayMsMax: 0,
   headsLateMs: 0,
+  readsLateMs: 0,
+  commitsLateMs: 0,
   hintsLost: 0,
   hintsDoubled: 0,
   hintsHeldBack: 0,
@@ -75,6 +80,7 @@ export class UnrulyStore implements Store {
 
   commit(commit: Commit): Promise<void> {
     return this.#write('commit', async () => {
+      await this.#late(this.faults.commitsLateMs);
       await this.#inner.commit(commit);
       this.written.push(commit);
     });
@@ -89,11 +95,13 @@ export class UnrulyStore implements Store {
 
   async read(cluster: ClusterId): Promise<StoredCluster | undefined> {
     const stored = await this.#call('read', () => this.#unlessHung(cluster, this.#inner.read(cluster)));
+    await this.#late(this.faults.readsLateMs);
     return stored && this.#draw(this.faults.forged) ? this.#forgeCluster(stored) : stored;
   }
 
   async changes(cluster: ClusterId, after: HeadOrder): Promise<Changes> {
     const changes = await this.#call('changes', () => this.#unlessHung(cluster, this.#inner.changes(cluster, after)));
+    await this.#late(this.faults.readsLateMs);
     if (changes.kind === 'gone' || !this.#draw(this.faults.forged)) return changes;
     const { order, head, puts } = changes;
     return { ...changes, ...this.#forgeHead({ order, head }), puts: this.#forgeRecords(puts) };
@@ -101,7 +109,7 @@ export class UnrulyStore implements Store {
 
   async heads(): Promise<ReadonlyMap<ClusterId, StoredHead>> {
     const heads = await this.#call('heads', () => this.#inner.heads());
-    if (this.faults.headsLateMs > 0) await this.#clock.sleep(this.faults.headsLateMs);
+    await this.#late(this.faults.headsLateMs);
     if (!this.#draw(this.faults.forged)) return heads;
     return new Map([...heads].map(([cluster, head]) => [cluster, this.#forgeHead(head)]));
   }
@@ -146,6 +154,10 @@ export class UnrulyStore implements Store {
     const answer = await effect();
     await this.#delay();
     return answer;
+  }
+
+  async #late(delayMs: number): Promise<void> {
+    if (delayMs > 0) await this.#clock.sleep(delayMs);
   }
 
   #unlessHung<T>(cluster: ClusterId, answer: Promise<T>): Promise<T> {
