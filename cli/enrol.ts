@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../controller/config/load.ts';
 import { type FoundedClusterset, foundHere } from '../controller/enrol/found.ts';
-import { joinHere } from '../controller/enrol/join.ts';
+import { forgetJoinRequests, joinHere } from '../controller/enrol/join.ts';
 import { type NewSite, siteDocument, writeSite } from '../controller/enrol/site-document.ts';
-import { stateFolder } from '../controller/state-folder.ts';
+import { type StateFolder, stateFolder } from '../controller/state-folder.ts';
+import { StateLock } from '../controller/state-lock.ts';
 import { openStore } from '../federation/store/open.ts';
 import { formatStoreAddress, parseStoreAddress } from '../federation/store/remote/address.ts';
 import { RemoteStore } from '../federation/store/remote/client.ts';
@@ -15,6 +16,7 @@ import { InvalidInputError } from '../runtime/errors.ts';
 import { createLogger } from '../runtime/log.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { SystemRandom } from '../runtime/random.ts';
+import { preparePrivateFolder } from '../trust/private-file.ts';
 import type { JoinToken } from '../trust/token.ts';
 import type { Io } from './io.ts';
 
@@ -57,6 +59,7 @@ export interface Initialised {
 export async function initSite(site: NewSite, link: string | undefined): Promise<Initialised> {
   const folder = stateFolder(site.stateDir);
   await checkSite(site);
+  using _lock = await lockFolder(folder);
   const founded = await foundHere(
     { folder, random },
     { cluster: site.cluster, domain: site.clusterset, dev: site.dev, nowMs: clock.epochMs() },
@@ -96,6 +99,7 @@ export async function joinSite(
   const folder = stateFolder(site.stateDir);
   // Whether loopback addresses are allowed is the clusterset's to say; the roster that comes with the answer does.
   await checkSite({ ...site, dev: true });
+  using _lock = await lockFolder(folder);
   await using store = await openStore(token.store, {
     ...components,
     identity: { kind: 'joiner', tokenId: token.tokenId, storeSecret: token.storeSecret.reveal() },
@@ -112,5 +116,12 @@ export async function joinSite(
   const final = { ...site, dev: joined.dev };
   await checkSite(final);
   await writeSite(folder.site, final);
+  await forgetJoinRequests(folder);
   return joined;
+}
+
+/** Not beside a controller, nor twice at a time. */
+async function lockFolder(folder: StateFolder): Promise<StateLock> {
+  await preparePrivateFolder(folder.root);
+  return StateLock.take({ clock }, { folder: folder.root, waitMs: 0 });
 }

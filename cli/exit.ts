@@ -15,6 +15,19 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/**
+ * Errors that stay until somebody changes something: a part of a site that ends with one is not started again
+ * (`cli/supervise.ts`, the systemd unit). A predecessor that is still stopping was waited for before `state-folder-in-use`.
+ */
+const LASTING_CODES: ReadonlySet<string> = new Set([
+  'usage',
+  'not-enrolled',
+  'exposed-file',
+  'roster-refused',
+  'no-root-key',
+  'state-folder-in-use',
+]);
+
 /** A command that has said everything and only wants another exit code. */
 export class ExitError extends IsthmusError {
   readonly exitCode: number;
@@ -45,7 +58,7 @@ export function reportError(error: unknown, io: Io): number {
   io.stderr.write(`error: ${errorText(error)}\n`);
   if (error instanceof IsthmusError) {
     if (error.hint !== undefined) io.stderr.write(`hint: ${error.hint}\n`);
-    return error.code === 'usage' ? EXIT.usage : EXIT.failure;
+    return LASTING_CODES.has(error.code) ? EXIT.usage : EXIT.failure;
   }
   // Not one of ours: a bug. The stack is what a report needs.
   if (error instanceof Error && error.stack !== undefined) io.stderr.write(`${error.stack}\n`);

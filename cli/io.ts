@@ -23,17 +23,28 @@ export class StopRequest extends Error {
   }
 }
 
+/**
+ * Set for the parts of `isthmus up`. Their supervisor alone ends them: by SIGTERM, or by the end of the pipe that is
+ * their standard input when it died itself. A Ctrl-C at the terminal reaches it and them; were it theirs too, it would
+ * be their first signal and the supervisor's SIGTERM a second one, which cuts short what should end in order.
+ */
+export const SUPERVISED_VARIABLE = 'ISTHMUS_SUPERVISED';
+
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 export function processIo(): Io {
   const stop = new AbortController();
+  const supervised = process.env[SUPERVISED_VARIABLE] === '1';
   let commandEndsItself = false;
   const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
+    if (supervised && (signal === 'SIGINT' || stop.signal.aborted)) return;
     if (!commandEndsItself || stop.signal.aborted) process.exit(SIGNAL_EXIT_CODES[signal]);
     stop.abort(new StopRequest(signal));
   };
   process.on('SIGINT', () => onSignal('SIGINT'));
   process.on('SIGTERM', () => onSignal('SIGTERM'));
+  // The terminal was closed: the supervisor ends, and its pipe with it.
+  if (supervised) process.on('SIGHUP', () => undefined);
   // `isthmus get services | head -1`: the reader has what it wanted, and that is no failure.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -46,8 +57,17 @@ export function processIo(): Io {
     env: process.env,
     cwd: process.cwd(),
     stopSignal: () => {
+      if (supervised && !commandEndsItself) onStdinEnd(() => onSignal('SIGTERM'));
       commandEndsItself = true;
       return stop.signal;
     },
   };
+}
+
+function onStdinEnd(ended: () => void): void {
+  process.stdin.once('end', ended);
+  process.stdin.once('error', ended);
+  process.stdin.resume();
+  // Listening for it is no reason to go on living. Only pipes and sockets have `unref`; a supervisor gives a pipe.
+  process.stdin.unref?.();
 }

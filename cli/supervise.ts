@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { errorText } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
+import { EXIT } from './exit.ts';
+import { SUPERVISED_VARIABLE } from './io.ts';
 
 /**
  * Keeps the processes of one site running in the foreground (`isthmus up`): each is restarted with back-off when it ends,
@@ -13,15 +16,15 @@ export interface Part {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Ended when all others are: the gateways stop taking first, then their controller goes. */
+  readonly endsLast?: true;
 }
 
 /** A part that ran this long is healthy; the next failure starts the back-off anew. */
 const STABLE_MS = 10_000;
 const RESTART = { initialMs: 200, maxMs: 5_000 };
-/** Below systemd's and Kubernetes' usual grace, above a gateway's drain time. */
-const STOP_GRACE_MS = 15_000;
-/** A part that cannot run as configured says so by this exit code (usage, bad input); restarting would only repeat it. */
-const EXIT_USAGE = 2;
+/** Above what a gateway and a controller take to end; twice, gateways then controller, it is below systemd's 20 s. */
+const STOP_GRACE_MS = 8_000;
 
 export interface SupervisorComponents {
   readonly clock: Clock;
@@ -29,11 +32,17 @@ export interface SupervisorComponents {
   readonly log: Logger;
 }
 
+interface End {
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+}
+
 export class Supervisor {
   readonly #components: SupervisorComponents;
-  readonly #children = new Map<string, ChildProcess>();
+  readonly #running = new Map<Part, { readonly child: ChildProcess; readonly ended: Promise<End> }>();
   readonly #stop = new AbortController();
   #failure: number | undefined;
+  #stopping: Promise<void> | undefined;
 
   constructor(components: SupervisorComponents) {
     this.#components = components;
@@ -42,13 +51,20 @@ export class Supervisor {
   /** Runs all parts until `stop` or until one of them cannot run at all. Resolves with the exit code to leave with. */
   async run(parts: readonly Part[]): Promise<number> {
     await Promise.all(parts.map((part) => this.#keep(part)));
+    await this.#stopping;
     return this.#failure ?? 0;
   }
 
-  /** Ends the parts in the order given to `run`, reversed: the gateway first stops taking, then its controller goes. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#endAll();
+    return this.#stopping;
+  }
+
+  async #endAll(): Promise<void> {
     this.#stop.abort();
-    for (const [name, child] of [...this.#children].reverse()) await this.#end(name, child);
+    const parts = [...this.#running.keys()];
+    await Promise.all(parts.filter(({ endsLast }) => endsLast !== true).map((part) => this.#end(part)));
+    await Promise.all(parts.filter(({ endsLast }) => endsLast === true).map((part) => this.#end(part)));
   }
 
   async #keep(part: Part): Promise<void> {
@@ -58,40 +74,56 @@ export class Supervisor {
       const startedMs = clock.monotonicMs();
       const end = await this.#once(part);
       if (this.#stop.signal.aborted) return;
-      if (end.code === EXIT_USAGE) {
-        this.#failure = EXIT_USAGE;
-        void this.stop();
+      if (end.code === EXIT.usage) {
+        // It has said why; restarting it would only repeat that.
+        log.error('a part of this site cannot run as configured, the site stops', { part: part.name });
+        this.#failure = EXIT.usage;
+        await this.stop();
         return;
       }
       if (clock.monotonicMs() - startedMs > STABLE_MS) backoff.reset();
       const waitMs = backoff.nextMs();
       log.warn('a part of this site ended and is started again', { part: part.name, ...end, waitMs });
-      await clock.sleep(waitMs, this.#stop.signal).catch(() => undefined);
+      await clock.sleep(waitMs, this.#stop.signal).catch(() => undefined); // only stop() aborts it
     }
   }
 
-  #once(part: Part): Promise<{ code: number | undefined; signal: string | undefined }> {
-    return new Promise((resolve) => {
-      const child = spawn(part.command, part.args, { stdio: ['ignore', 'inherit', 'inherit'] });
-      this.#children.set(part.name, child);
-      this.#components.log.info('part started', { part: part.name, pid: child.pid });
+  async #once(part: Part): Promise<End> {
+    let child: ChildProcess;
+    try {
+      // The pipe is never written: it ends when this process does, however it ends, and the part ends with it.
+      const env = { ...process.env, [SUPERVISED_VARIABLE]: '1' };
+      child = spawn(part.command, part.args, { env, stdio: ['pipe', 'inherit', 'inherit'] });
+    } catch (error) {
+      // Too many processes or files at the moment.
+      return this.#notStarted(part, error);
+    }
+    child.stdin?.on('error', () => undefined); // the part is gone, which `exit` tells
+    const ended = new Promise<End>((resolve) => {
       child.once('error', (error) => {
-        this.#components.log.error('a part could not be started', { part: part.name, error: error.message });
-        resolve({ code: undefined, signal: undefined });
+        if (child.pid === undefined) resolve(this.#notStarted(part, error));
       });
-      child.once('exit', (code, signal) => {
-        this.#children.delete(part.name);
-        resolve({ code: code ?? undefined, signal: signal ?? undefined });
-      });
+      child.once('exit', (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined }));
     });
+    this.#running.set(part, { child, ended });
+    if (child.pid !== undefined) this.#components.log.info('part started', { part: part.name, pid: child.pid });
+    const end = await ended;
+    this.#running.delete(part);
+    return end;
   }
 
-  async #end(name: string, child: ChildProcess): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  #notStarted(part: Part, error: unknown): End {
+    this.#components.log.error('a part could not be started', { part: part.name, error: errorText(error) });
+    return { code: undefined, signal: undefined };
+  }
+
+  async #end(part: Part): Promise<void> {
+    const running = this.#running.get(part);
+    if (running === undefined) return;
+    const { child, ended } = running;
     child.kill('SIGTERM');
     const timer = this.#components.clock.after(STOP_GRACE_MS, () => {
-      this.#components.log.warn('a part did not end in time and is killed', { part: name });
+      this.#components.log.warn('a part did not end in time and is killed', { part: part.name });
       child.kill('SIGKILL');
     });
     await ended;

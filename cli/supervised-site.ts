@@ -18,7 +18,7 @@ export function siteParts(config: SiteConfig, options: ConfigOptions, io: Io): r
   const flags = passedOn(options, io);
   const command = process.execPath;
   return [
-    { name: 'controller', command, args: [MAIN, 'controller', ...flags] },
+    { name: 'controller', command, args: [MAIN, 'controller', ...flags], endsLast: true },
     ...config.gateways.map(({ name }) => ({
       name: `gateway ${name}`,
       command,
@@ -53,7 +53,7 @@ function passedOn(options: ConfigOptions, io: Io): readonly string[] {
     const value = options[name];
     if (value === undefined) return [];
     if (type === 'switch') return [value === false ? flag.replace('--', '--no-') : flag];
-    return [flag, String(value)];
+    return typeof value === 'string' ? [flag, value] : [];
   });
   return [...(file === undefined ? [] : ['--config', file]), ...given];
 }

@@ -3,9 +3,9 @@ import type { SiteConfig } from '../controller/config/site.ts';
 
 /**
  * The unit for `isthmus up` as a service. The state folder must be writable and private; everything else of the machine
- * is read-only for it, and it needs no capability unless a gateway listens below port 1024.
+ * is read-only for it. It runs as the user who printed it, to whom the state folder belongs, and it needs no capability unless a gateway listens below port 1024.
  */
-export function systemdUnit(config: SiteConfig): string {
+export function systemdUnit(config: SiteConfig, user: string): string {
   const program = resolve(import.meta.dirname, '../bin/isthmus');
   return `[Unit]
 Description=Isthmus site ${config.cluster} of ${config.clusterset}
@@ -13,10 +13,13 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
+User=${user}
 ExecStart=${program} up --state-dir ${config.stateDir}
 Restart=always
 RestartSec=1
-# Envoy drains for 2 s, the controller ends its calls within 0.5 s.
+# What is wrong with the configuration does not mend by a restart.
+RestartPreventExitStatus=2
+# Gateways get 8 s to end, then the controller 8 s.
 TimeoutStopSec=20
 KillMode=mixed
 LimitNOFILE=1048576

@@ -1,12 +1,14 @@
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { errorText } from '../runtime/errors.ts';
+import { KeyedQueue } from '../runtime/keyed-queue.ts';
 import type { Logger } from '../runtime/log.ts';
 import { compareText } from '../federation/model/ids.ts';
 
 /**
  * Gateways may be published by host name (cloud load balancers have nothing else). The controller resolves them, because
  * Envoy would dial whatever its resolver says: here every answer passes the address rules first, and the last good
- * answer is kept when a resolver fails or answers with nothing usable.
+ * answer is kept when a resolver fails or answers with nothing usable. Each name is asked by itself: one whose servers
+ * hang delays no other.
  */
 export interface AddressResolverComponents {
   readonly clock: Clock;
@@ -24,11 +26,14 @@ export interface AddressResolverInit {
 const REFRESH_MS = 15_000;
 const ADDRESSES_MAX = 16;
 const HOSTS_MAX = 4_096;
+/** The system's resolver holds one of node's four I/O threads while it waits; the others are for the disk. */
+const LOOKUPS_MAX = 2;
 
 export class AddressResolver {
   readonly #components: AddressResolverComponents;
   readonly #init: AddressResolverInit;
-  #wanted: readonly string[] = [];
+  readonly #lookups: KeyedQueue;
+  #wanted: ReadonlySet<string> = new Set();
   #known: ReadonlyMap<string, readonly string[]> = new Map();
   #timer: Timer | undefined;
   #closed = false;
@@ -36,48 +41,55 @@ export class AddressResolver {
   constructor(components: AddressResolverComponents, init: AddressResolverInit) {
     this.#components = components;
     this.#init = init;
+    this.#lookups = new KeyedQueue((host) => this.#resolve(host), {
+      concurrency: LOOKUPS_MAX,
+      maxKeys: HOSTS_MAX,
+      onError: (host, error) => this.#failed(host, error),
+    });
   }
 
-  /** The host names that gateways are published by now. New ones are resolved at once. */
+  /** The host names that gateways are published by now. New ones are resolved at once, others are forgotten. */
   want(hosts: Iterable<string>): void {
-    const wanted = [...new Set(hosts)].sort(compareText).slice(0, HOSTS_MAX);
-    if (wanted.length === this.#wanted.length && wanted.every((host, index) => host === this.#wanted[index])) return;
-    this.#wanted = wanted;
-    void this.#refresh();
+    if (this.#closed) return;
+    const before = this.#wanted;
+    this.#wanted = new Set([...new Set(hosts)].sort(compareText).slice(0, HOSTS_MAX));
+    for (const host of this.#wanted) if (!before.has(host)) this.#lookups.mark(host);
+    this.#keep(new Map([...this.#known].filter(([host]) => this.#wanted.has(host))));
+    if (this.#wanted.size > 0) this.#timer ??= this.#components.clock.after(REFRESH_MS, () => this.#refresh());
   }
 
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#lookups.clear();
   }
 
-  async #refresh(): Promise<void> {
-    this.#timer?.cancel();
-    const answers = await Promise.all(this.#wanted.map(async (host) => [host, await this.#resolve(host)] as const));
+  #refresh(): void {
+    for (const host of this.#wanted) this.#lookups.mark(host);
+    this.#timer = this.#wanted.size === 0 ? undefined : this.#components.clock.after(REFRESH_MS, () => this.#refresh());
+  }
+
+  async #resolve(host: string): Promise<void> {
+    if (!this.#wanted.has(host)) return;
+    const answer = [...new Set(await this.#components.lookup(host))].sort(compareText).slice(0, ADDRESSES_MAX);
+    const usable = answer.filter((address) => this.#isUsable(host, address));
+    if (usable.length === 0 || !this.#wanted.has(host)) return;
+    const hosts = [...this.#known.keys(), host].sort(compareText);
+    this.#keep(new Map(hosts.map((one) => [one, one === host ? usable : (this.#known.get(one) ?? [])] as const)));
+  }
+
+  #keep(next: ReadonlyMap<string, readonly string[]>): void {
+    if (this.#closed || sameAnswers(next, this.#known)) return;
+    this.#known = next;
+    this.#init.onChange(next);
+  }
+
+  #failed(host: string, error: unknown): void {
     if (this.#closed) return;
-    const next = new Map(answers.filter(([, addresses]) => addresses.length > 0));
-    if (!sameAnswers(next, this.#known)) {
-      this.#known = next;
-      this.#init.onChange(next);
-    }
-    if (this.#wanted.length > 0) {
-      this.#timer = this.#components.clock.after(REFRESH_MS, () => void this.#refresh());
-    }
-  }
-
-  async #resolve(host: string): Promise<readonly string[]> {
-    const last = this.#known.get(host) ?? [];
-    try {
-      const answer = [...new Set(await this.#components.lookup(host))].sort(compareText).slice(0, ADDRESSES_MAX);
-      const usable = answer.filter((address) => this.#isUsable(host, address));
-      return usable.length > 0 ? usable : last;
-    } catch (error) {
-      this.#components.log.warn('a gateway host name could not be resolved, the last answer is kept', {
-        host,
-        error: errorText(error),
-      });
-      return last;
-    }
+    this.#components.log.warn('a gateway host name could not be resolved, the last answer is kept', {
+      host,
+      error: errorText(error),
+    });
   }
 
   #isUsable(host: string, address: string): boolean {

@@ -2,16 +2,18 @@ import type { ClusterId } from '../federation/model/ids.ts';
 import type { Standing } from '../gateway-config/xds/ledger.ts';
 import { dumpSnapshot } from '../gateway-config/dump.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Finding } from '../runtime/errors.ts';
+import { assertNever, type Finding } from '../runtime/errors.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { AdminParts, HealthCheckResult } from './admin/routes.ts';
 import type { Controller } from './controller.ts';
+import { ControllerMetrics } from './controller-metrics.ts';
 import { softwareVersion } from './version.ts';
 import { clusterList } from './views/clusters.ts';
 import { endpointList } from './views/endpoints.ts';
 import { gatewayList, type ProgrammedStatus } from './views/gateways.ts';
 import { serviceList } from './views/services.ts';
 import { status } from './views/status.ts';
+import type { WriterState } from './writer.ts';
 
 /** What a running controller answers on its admin socket: every answer is made from the values of that moment. */
 export interface AdminPartsComponents {
@@ -20,15 +22,27 @@ export interface AdminPartsComponents {
   readonly controller: Controller;
 }
 
-export function adminParts({ clock, metrics, controller }: AdminPartsComponents): AdminParts {
+export interface AdminPartsInit {
+  /** Of what this process runs besides the controller. */
+  readonly furtherChecks: readonly HealthCheckResult[];
+}
+
+export function adminParts(
+  { clock, metrics, controller }: AdminPartsComponents,
+  { furtherChecks }: AdminPartsInit,
+): AdminParts {
+  const shown = new ControllerMetrics({ metrics, controller });
   const startedMonotonicMs = clock.monotonicMs();
   const clusters = () => clusterList(clustersInput(controller, clock));
   const services = () => serviceList(servicesInput(controller));
   const gateways = () => gatewayList(gatewaysInput(controller));
   return {
     healthz: () => [{ name: 'process', ok: true }],
-    readyz: () => readiness(controller),
-    metrics: () => metrics.text(),
+    readyz: () => [...readiness(controller), ...furtherChecks],
+    metrics: () => {
+      shown.refresh();
+      return metrics.text();
+    },
     debug: {
       state: () => controller.engine.derived.state,
       ir: () => controller.engine.derived.ir,
@@ -41,22 +55,36 @@ export function adminParts({ clock, metrics, controller }: AdminPartsComponents)
       services,
       gateways,
       endpoints: () => endpointList(endpointsInput(controller)),
-      status: () => statusOf({ controller, clock, startedMonotonicMs, clusters, services, gateways }),
+      status: () => statusOf({ controller, clock, furtherChecks, startedMonotonicMs, clusters, services, gateways }),
     },
   };
 }
 
 /** Reachable peers are no part of it: a site that is alone must still be ready to serve. */
 export function readiness(controller: Controller): readonly HealthCheckResult[] {
-  const { firstSync, findings, xds, storeLink } = controller;
-  const invalid = findings.filter(({ severity }) => severity === 'error');
+  const { firstSync, sourceFindings, xds, storeLink, engine } = controller;
+  const invalid = sourceFindings.filter(({ severity }) => severity === 'error');
   return [
     { name: 'sources', ok: true, message: invalid.length === 0 ? undefined : keptSentence(invalid) },
-    { name: 'state', ok: firstSync.complete, message: firstSync.message },
+    { name: 'state', ok: firstSync.complete, message: engine.failure ?? firstSync.message },
     { name: 'gateways', ok: true, message: `${xds.ledger.connected.length} connected` },
     { name: 'store', ok: true, message: storeLink.up ? undefined : `not reached: ${storeLink.message ?? 'unknown'}` },
-    { name: 'writer', ok: !controller.fenced, message: controller.fenced ? 'another writer took over' : undefined },
+    writerCheck(controller.writer.state),
   ];
+}
+
+/** A writer that waits for its disk or its store still serves its gateways; one that was replaced should be stopped. */
+function writerCheck(state: WriterState): HealthCheckResult {
+  switch (state.kind) {
+    case 'writing':
+      return { name: 'writer', ok: true };
+    case 'waiting':
+      return { name: 'writer', ok: true, message: state.message };
+    case 'fenced':
+      return { name: 'writer', ok: false, message: 'another writer of this cluster took over' };
+    default:
+      return assertNever(state);
+  }
 }
 
 function keptSentence(invalid: readonly Finding[]): string {
@@ -110,14 +138,20 @@ function probesOf(controller: Controller): ReadonlyMap<string, 'good' | 'bad'> {
   return probes;
 }
 
-interface StatusParts extends Pick<AdminPartsComponents, 'controller' | 'clock'> {
+interface StatusParts extends Pick<AdminPartsComponents, 'controller' | 'clock'>, AdminPartsInit {
   readonly startedMonotonicMs: number;
   readonly clusters: () => ReturnType<typeof clusterList>;
   readonly services: () => ReturnType<typeof serviceList>;
   readonly gateways: () => ReturnType<typeof gatewayList>;
 }
 
-function statusOf({ controller, clock, startedMonotonicMs, ...lists }: StatusParts): ReturnType<typeof status> {
+function statusOf({
+  controller,
+  clock,
+  furtherChecks,
+  startedMonotonicMs,
+  ...lists
+}: StatusParts): ReturnType<typeof status> {
   const { config, trust, engine, signing } = controller;
   const services = lists.services().items;
   return status({
@@ -128,7 +162,7 @@ function statusOf({ controller, clock, startedMonotonicMs, ...lists }: StatusPar
     startedMonotonicMs,
     nowMonotonicMs: clock.monotonicMs(),
     nowEpochMs: clock.epochMs(),
-    checks: readiness(controller),
+    checks: [...readiness(controller), ...furtherChecks],
     stores: config.store.map((url) => ({
       url,
       up: controller.storeLink.up,

@@ -2,7 +2,9 @@ import type { ClusterId } from '../federation/model/ids.ts';
 import type { ClusterView } from '../federation/model/state.ts';
 import type { Snapshot } from '../gateway-config/snapshot.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { HistogramHandle, Metrics } from '../runtime/metrics.ts';
+import { errorText } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { CounterHandle, HistogramHandle, Metrics } from '../runtime/metrics.ts';
 import type { Urgency } from '../federation/sync/publish-pace.ts';
 import type { RecordSet } from '../federation/model/records.ts';
 import { type Derived, derive } from './derive.ts';
@@ -29,12 +31,16 @@ export class Engine {
   readonly #clock: Clock;
   readonly #init: EngineInit;
   readonly #holdOff: HoldOff;
+  readonly #log: Logger;
   readonly #duration: HistogramHandle;
+  readonly #failures: CounterHandle;
   #world: World;
   #derived: Derived;
+  #failure: string | undefined;
 
-  constructor(components: { clock: Clock; metrics: Metrics }, init: EngineInit) {
+  constructor(components: { clock: Clock; log: Logger; metrics: Metrics }, init: EngineInit) {
     this.#clock = components.clock;
+    this.#log = components.log;
     this.#init = init;
     this.#world = init.world;
     this.#holdOff = new HoldOff(components, { ...HOLD_OFF, run: () => this.#run() });
@@ -42,6 +48,10 @@ export class Engine {
       'isthmus_derive_seconds',
       'Time from the merged state to the snapshot',
       BUCKETS_S,
+    );
+    this.#failures = components.metrics.counter(
+      'isthmus_derive_failed_total',
+      'Changes that could not be worked out; what was in force before stays',
     );
     this.#derived = derive(init.world);
     init.onDerived(this.#derived, undefined);
@@ -53,6 +63,16 @@ export class Engine {
 
   get derived(): Derived {
     return this.#derived;
+  }
+
+  /** Why the newest world could not be worked out: a bug of ours, met by somebody's data. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Works out now what waits for its turn. */
+  settle(): void {
+    if (this.#world !== this.#derived.world) this.#run();
   }
 
   /** Replaces parts of the world; what is equal by identity costs nothing. */
@@ -75,7 +95,20 @@ export class Engine {
     this.#holdOff.close();
   }
 
+  /** One record that nobody thought of must not end the process, and then again the next one: the last result stays. */
   #run(): void {
+    try {
+      this.#derive();
+      this.#failure = undefined;
+    } catch (error) {
+      const text = errorText(error);
+      this.#failures.add();
+      if (text !== this.#failure) this.#log.error('a change could not be worked out, what was before stays', { error });
+      this.#failure = text;
+    }
+  }
+
+  #derive(): void {
     const startedMs = this.#clock.monotonicMs();
     const previous = this.#derived;
     this.#derived = derive(this.#world, previous);

@@ -1,4 +1,5 @@
 import type { ClusterId } from '../federation/model/ids.ts';
+import { compareText } from '../federation/model/ids.ts';
 
 /**
  * Whether enough is known to program gateways. A controller that starts with an empty disk must not tell a running Envoy
@@ -6,41 +7,65 @@ import type { ClusterId } from '../federation/model/ids.ts';
  * restored from disk, nothing is pushed and Envoy keeps what it has. Unknown is not empty.
  */
 export class FirstSync {
-  readonly #waiting: Set<ClusterId>;
+  readonly #waiting = new Set<ClusterId>();
+  readonly #heard = new Set<ClusterId>();
   #storeListed = false;
+  #begun = false;
   #complete = false;
+  #missed: readonly ClusterId[] = [];
 
-  /** @param restored members whose last good came from disk */
-  constructor(init: { readonly members: Iterable<ClusterId>; readonly restored: ReadonlySet<ClusterId> }) {
-    this.#waiting = new Set([...init.members].filter((cluster) => !init.restored.has(cluster)));
-    this.#complete = this.#waiting.size === 0;
+  /** Everything on disk was told (`know`, `heard`): from now on it can be complete. */
+  begin(): void {
+    this.#begun = true;
+    this.#settle();
   }
 
   get complete(): boolean {
     return this.#complete;
   }
 
+  /** Members that were given up; empty before it is complete. */
+  get missed(): readonly ClusterId[] {
+    return this.#missed;
+  }
+
   get message(): string | undefined {
+    const names = [...this.#waiting].sort(compareText).join(', ');
+    if (this.#missed.length > 0) return names === '' ? undefined : `gateways were programmed without ${names}`;
     if (this.#complete) return undefined;
-    const names = [...this.#waiting].sort().join(', ');
     return this.#storeListed
       ? `waiting to read ${names} from the store`
       : `nothing is known of ${names} yet: the store has not answered and the disk has no last good state`;
   }
 
+  /** Active members of the roster; a newer one, read before the first push, may have more. */
+  know(members: Iterable<ClusterId>): void {
+    if (this.#complete) return;
+    for (const cluster of members) if (!this.#heard.has(cluster)) this.#waiting.add(cluster);
+  }
+
   /** The store told which clusters have published; members that never did are not waited for. */
   listed(published: ReadonlySet<ClusterId>): void {
     this.#storeListed = true;
+    if (this.#complete) return;
     for (const cluster of this.#waiting) if (!published.has(cluster)) this.#waiting.delete(cluster);
     this.#settle();
   }
 
   /** The cluster was read, or what it published was refused. */
   heard(cluster: ClusterId): void {
+    this.#heard.add(cluster);
     if (this.#waiting.delete(cluster)) this.#settle();
   }
 
+  /** What the store lists and never hands over must not keep all the others from the gateways. */
+  giveUp(): void {
+    if (this.#complete || !this.#storeListed) return;
+    this.#missed = [...this.#waiting].sort(compareText);
+    this.#complete = true;
+  }
+
   #settle(): void {
-    if (this.#waiting.size === 0) this.#complete = true;
+    if (this.#begun && this.#waiting.size === 0) this.#complete = true;
   }
 }

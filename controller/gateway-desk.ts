@@ -53,9 +53,10 @@ export class GatewayDesk implements AgentHandlers {
   readonly #components: GatewayDeskComponents;
   readonly #init: GatewayDeskInit;
   readonly #issued: CounterHandle;
-  /** Failed endpoint checks as each gateway sees them. */
-  readonly #failed = new Map<string, ReadonlySet<string>>();
+  /** Failed endpoint checks as each gateway saw them last, and whether it still reports. */
+  readonly #opinions = new Map<string, { readonly failed: ReadonlySet<string>; readonly reporting: boolean }>();
   readonly #live = new Set<string>();
+  #unhealthy: ReadonlySet<string> = new Set();
 
   constructor(components: GatewayDeskComponents, init: GatewayDeskInit) {
     this.#components = components;
@@ -112,26 +113,33 @@ export class GatewayDesk implements AgentHandlers {
     for (const { cluster, healthy, total } of peers) {
       if (isDnsLabel(cluster)) this.#init.onProbe(gateway, parseClusterId(cluster), healthy, total);
     }
+    // An Envoy that is not live has checked nothing.
+    if (!report.envoyLive) return;
     const failed = endpoints.filter(({ healthy }) => !healthy).map(({ service, endpoint }) => `${service}|${endpoint}`);
-    this.#remember(gateway, new Set(failed));
+    this.#remember(gateway, { failed: new Set(failed), reporting: true });
   }
 
   /**
-   * A gateway that is gone has no opinion any more. Its failed checks are dropped: what it saw may have been its own
-   * end, and the next gateway checks anew.
+   * A gateway that is gone has no say any more beside those that are there. Where it was the last, what it saw stays
+   * until one reports again: an agent that starts anew must not make a dead endpoint look alive for a second.
    */
   reportEnded(gateway: string): void {
     this.#live.delete(gateway);
+    const before = this.#opinions.get(gateway);
+    if (before !== undefined) this.#remember(gateway, { ...before, reporting: false });
     this.#components.log.info('gateway report ended', { gateway });
   }
 
-  #remember(gateway: string, failed: ReadonlySet<string>): void {
-    const before = this.#failed.get(gateway) ?? new Set();
-    if (before.size === failed.size && [...failed].every((item) => before.has(item))) return;
-    this.#failed.set(gateway, failed);
+  #remember(gateway: string, opinion: { readonly failed: ReadonlySet<string>; readonly reporting: boolean }): void {
+    this.#opinions.set(gateway, opinion);
+    const reporting = [...this.#opinions.values()].filter((one) => one.reporting).map(({ failed }) => failed);
+    const [first, ...others] = reporting;
+    if (first === undefined) return;
     // One gateway that reaches the endpoint is enough: it is unhealthy when all that check it say so.
-    const [first = new Set<string>(), ...others] = [...this.#failed.values()];
-    this.#init.onUnhealthy(new Set([...first].filter((item) => others.every((other) => other.has(item)))));
+    const unhealthy = new Set([...first].filter((item) => others.every((other) => other.has(item))));
+    if (unhealthy.size === this.#unhealthy.size && [...unhealthy].every((item) => this.#unhealthy.has(item))) return;
+    this.#unhealthy = unhealthy;
+    this.#init.onUnhealthy(unhealthy);
   }
 
   #checkName(gateway: string): void {

@@ -1,5 +1,5 @@
 import type { ClusterId } from '../federation/model/ids.ts';
-import type { JoinRequest, Store } from '../federation/store/contract.ts';
+import { type JoinRequest, STORE_LIMITS, type Store } from '../federation/store/contract.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorText } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -33,7 +33,7 @@ export interface JoinDeskComponents {
 export interface JoinDeskInit {
   readonly roster: () => Roster;
   /** Called with each roster that was published. */
-  readonly onRoster: (roster: Roster, bytes: Uint8Array) => void;
+  readonly onRoster: (roster: Roster, bytes: Uint8Array) => Promise<void>;
 }
 
 export interface TokenOrder {
@@ -49,6 +49,7 @@ export class JoinDesk {
   readonly #init: JoinDeskInit;
   /** The newest roster published here: the follower may hear of it later than the next request comes. */
   #published: Roster | undefined;
+  readonly #ignored = new Set<string>();
   #working: Promise<void> | undefined;
   #again = false;
 
@@ -74,6 +75,8 @@ export class JoinDesk {
     this.#again = true;
     this.#working ??= this.#loop().finally(() => {
       this.#working = undefined;
+      // Asked for after the last look and before this.
+      if (this.#again) void this.look();
     });
     return this.#working;
   }
@@ -82,28 +85,57 @@ export class JoinDesk {
     while (this.#again) {
       this.#again = false;
       try {
-        for (const request of await this.#components.store.join.pending()) await this.#serve(request);
+        const pending = await this.#components.store.join.pending();
+        for (const request of this.#begunFirst(pending)) await this.#try(request);
       } catch (error) {
         this.#components.log.warn('join requests could not be looked at, will try again', { error: errorText(error) });
       }
     }
   }
 
+  /** A join that a crash interrupted was promised a roster version: no other may take that version before it. */
+  #begunFirst(pending: readonly JoinRequest[]): readonly JoinRequest[] {
+    const { tokens } = this.#components.journal;
+    const isBegun = ({ tokenId }: JoinRequest): boolean => tokens.get(tokenId)?.redemption !== undefined;
+    return [...pending.filter(isBegun), ...pending.filter((request) => !isBegun(request))];
+  }
+
+  /** One request that cannot be served does not keep the others. It stays on the board and is tried again. */
+  async #try(request: JoinRequest): Promise<void> {
+    try {
+      await this.#serve(request);
+    } catch (error) {
+      const { tokenId } = request;
+      this.#components.log.warn('a join request could not be served, will try again', {
+        tokenId,
+        error: errorText(error),
+      });
+    }
+  }
+
   async #serve(request: JoinRequest): Promise<void> {
     const { tokenId } = request;
-    const { journal, log, store } = this.#components;
+    const { journal, store } = this.#components;
     const token = journal.tokens.get(tokenId);
     if (token === undefined) {
-      log.warn('a join request names a token that this authority did not make', { tokenId });
+      this.#ignore(tokenId, { reason: 'TokenUnknown', message: 'this authority did not make the token' });
       return;
     }
     const opened = openJoinRequest(request.bytes, token.secret);
     if (!opened.ok) {
-      log.warn('join request refused', { tokenId, reason: opened.reason, message: opened.message });
+      this.#ignore(tokenId, opened);
       return;
     }
     const answer = await this.#decide(token, opened.value);
     await store.join.answer({ tokenId, bytes: answer });
+  }
+
+  /** Unanswered, it is found again at every look, until the store forgets it: one line is enough. */
+  #ignore(tokenId: string, { reason, message }: { readonly reason: string; readonly message: string }): void {
+    if (this.#ignored.has(tokenId)) return;
+    if (this.#ignored.size >= STORE_LIMITS.joinsMax) this.#ignored.clear();
+    this.#ignored.add(tokenId);
+    this.#components.log.warn('a join request is ignored', { tokenId, reason, message });
   }
 
   async #decide(
@@ -139,6 +171,6 @@ export class JoinDesk {
     const bytes = signRoster(this.#components.rootKey, roster);
     await this.#components.store.putRoster({ version: roster.version, bytes });
     this.#published = roster;
-    this.#init.onRoster(roster, bytes);
+    await this.#init.onRoster(roster, bytes);
   }
 }

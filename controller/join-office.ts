@@ -1,23 +1,25 @@
 import { z } from 'zod';
 import { isDnsLabel, parseClusterId } from '../federation/model/ids.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { IsthmusError } from '../runtime/errors.ts';
+import { errorText, IsthmusError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import { fingerprint } from '../trust/certificates.ts';
 import { Journal } from '../trust/journal.ts';
-import type { Routes } from './admin/routes.ts';
+import type { Answer, HealthCheckResult, Routes } from './admin/routes.ts';
 import type { Controller } from './controller.ts';
 import { JoinDesk } from './join-desk.ts';
 
 /** The authority's part of a controller: journal, join desk, and the admin route by which `isthmus token create` asks. */
 export interface JoinOffice {
   readonly routes: Routes;
+  readonly checks: readonly HealthCheckResult[];
   close(): Promise<void>;
 }
 
 /** Hints make it quick; this makes it certain. */
 const LOOK_EVERY_MS = 1_000;
+const TEXT = 'text/plain; charset=utf-8';
 const TOKEN_LIFETIME_MS_MAX = 24 * 60 * 60 * 1000;
 
 const orderSchema = z.strictObject({
@@ -46,28 +48,12 @@ export async function openJoinOffice(
     },
   );
   const stop = new AbortController();
-  const watching = watchBoard(desk, controller, stop.signal);
+  const watching = watchBoard({ desk, controller, log }, stop.signal);
   const looking = lookRegularly(desk, clock, stop.signal);
+  const rootPin = fingerprint(rootCertificate);
   return {
-    routes: {
-      '/v1/tokens': {
-        surfaces: ['socket'],
-        method: 'POST',
-        answer: async (query) => {
-          const order = orderSchema.safeParse(Object.fromEntries(query));
-          if (!order.success)
-            return { status: 400, type: 'text/plain; charset=utf-8', body: z.prettifyError(order.error) };
-          const token = await desk.makeToken({
-            cluster: parseClusterId(order.data.cluster),
-            store: init.storeUrl,
-            rootFingerprint: fingerprint(rootCertificate),
-            lifetimeMs: order.data.lifetimeMs,
-          });
-          const made = { token: token.reveal(), cluster: token.cluster, expiresAtMs: token.expiresAtMs };
-          return { status: 201, type: 'application/json', body: JSON.stringify(made) };
-        },
-      },
-    },
+    routes: tokenRoute((query) => makeToken(desk, query, { rootPin, storeUrl: init.storeUrl })),
+    checks: [{ name: 'authority', ok: true }],
     close: async () => {
       stop.abort(new IsthmusError('closed', 'the join office closes'));
       await Promise.all([watching, looking]);
@@ -76,9 +62,53 @@ export async function openJoinOffice(
   };
 }
 
-async function watchBoard(desk: JoinDesk, controller: Controller, signal: AbortSignal): Promise<void> {
-  for await (const hint of controller.store.watch(signal)) {
-    if (hint.kind === 'join' || hint.kind === 'gap') await desk.look();
+/** In the place of one that could not be opened: says why to whoever asks for a token. */
+export function closedJoinOffice(why: string): JoinOffice {
+  const body = `no cluster can be admitted: ${why}`;
+  return {
+    routes: tokenRoute(() => ({ status: 503, type: TEXT, body })),
+    checks: [{ name: 'authority', ok: true, message: body }],
+    close: () => Promise.resolve(),
+  };
+}
+
+function tokenRoute(answer: (query: URLSearchParams) => Answer | Promise<Answer>): Routes {
+  return { '/v1/tokens': { surfaces: ['socket'], method: 'POST', answer } };
+}
+
+async function makeToken(
+  desk: JoinDesk,
+  query: URLSearchParams,
+  { rootPin, storeUrl }: { readonly rootPin: string; readonly storeUrl: string },
+): Promise<Answer> {
+  const order = orderSchema.safeParse(Object.fromEntries(query));
+  if (!order.success) return { status: 400, type: TEXT, body: z.prettifyError(order.error) };
+  const { cluster, lifetimeMs } = order.data;
+  const token = await desk.makeToken({
+    cluster: parseClusterId(cluster),
+    store: storeUrl,
+    rootFingerprint: rootPin,
+    lifetimeMs,
+  });
+  const made = { token: token.reveal(), cluster: token.cluster, expiresAtMs: token.expiresAtMs };
+  return { status: 201, type: 'application/json', body: JSON.stringify(made) };
+}
+
+interface Watched {
+  readonly desk: JoinDesk;
+  readonly controller: Controller;
+  readonly log: Logger;
+}
+
+/** Never rejects. */
+async function watchBoard({ desk, controller, log }: Watched, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const hint of controller.store.watch(signal)) {
+      if (hint.kind === 'join' || hint.kind === 'gap') await desk.look();
+    }
+  } catch (error) {
+    if (!signal.aborted)
+      log.warn('the store gives no more hints of joins, they are only polled', { error: errorText(error) });
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import type { ServicePortKey } from '../federation/model/ids.ts';
@@ -22,8 +22,12 @@ export async function loadPorts(path: string): Promise<{ ports: PortTable; findi
     return { ports: new Map(Object.entries(table) as [ServicePortKey, number][]), findings: [] };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ports: new Map(), findings: [] };
+    const damaged = `${path}.damaged`;
+    await rename(path, damaged).catch(() => undefined); // what cannot be moved either is overwritten by the next table
     const message = `gateway ports could not be read and are given out anew: ${errorText(error).split('\n')[0]}`;
-    return { ports: new Map(), findings: [{ severity: 'warning', reason: 'PortsUnreadable', message, file: path }] };
+    const hint =
+      'clients may be configured with the old numbers: mend the file under its old name before the next start';
+    return { ports: new Map(), findings: [{ severity: 'error', reason: 'PortsLost', message, file: damaged, hint }] };
   }
 }
 
@@ -41,13 +45,20 @@ export class PortsFile {
 
   save(ports: PortTable): void {
     this.#wanted = ports;
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#start();
   }
 
+  /** Resolves when the newest table is on disk, or could not be written. */
   async close(): Promise<void> {
-    await this.#writing;
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  #start(): void {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+      // Came in after the last look and before this.
+      if (this.#wanted !== undefined) this.#start();
+    });
   }
 
   async #write(): Promise<void> {

@@ -2,15 +2,19 @@ import { lookup as dnsLookup } from 'node:dns/promises';
 import { openStore } from '../federation/store/open.ts';
 import { type ServedStore, serveStore } from '../federation/store/serve.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { errorText } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
+import { preparePrivateFolder } from '../trust/private-file.ts';
 import { AdminServer } from './admin/server.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { adminParts } from './admin-parts.ts';
 import type { SiteConfig } from './config/site.ts';
 import { Controller } from './controller.ts';
-import { openJoinOffice } from './join-office.ts';
+import { closedJoinOffice, type JoinOffice, openJoinOffice } from './join-office.ts';
+import { stateFolder } from './state-folder.ts';
+import { PREDECESSOR_WAIT_MS, StateLock } from './state-lock.ts';
 import { softwareVersion } from './version.ts';
 
 /** The controller as a process: the controller itself, its admin server, and on the authority the store server and the join desk. */
@@ -25,6 +29,9 @@ export async function runController(config: SiteConfig, components: RunComponent
   const metrics = new Metrics();
   metrics.gauge('isthmus_build_info', 'The version that runs', ['version']).set(1, { version: softwareVersion() });
   await using running = new AsyncDisposableStack();
+  const { root } = stateFolder(config.stateDir);
+  await preparePrivateFolder(root);
+  running.use(await StateLock.take(components, { folder: root, waitMs: PREDECESSOR_WAIT_MS }));
   const served = await serveOwnStore(config, { ...components, metrics });
   if (served !== undefined) running.defer(() => served.close());
   const controller = await Controller.start(config, {
@@ -40,11 +47,14 @@ export async function runController(config: SiteConfig, components: RunComponent
   });
   running.defer(() => controller.close());
   const office = config.authority
-    ? await openJoinOffice({ ...components, controller }, { storeUrl: served?.link ?? publicStoreUrl(config) })
+    ? await openOffice({ ...components, controller }, served?.link ?? publicStoreUrl(config))
     : undefined;
   if (office !== undefined) running.defer(() => office.close());
   const admin = new AdminServer(components, {
-    routes: { ...adminRoutes(adminParts({ clock, metrics, controller })), ...office?.routes },
+    routes: {
+      ...adminRoutes(adminParts({ clock, metrics, controller }, { furtherChecks: office?.checks ?? [] })),
+      ...office?.routes,
+    },
     socketPath: controller.folder.adminSocket,
     health: config.listen.health,
     metrics: config.listen.metrics,
@@ -54,6 +64,19 @@ export async function runController(config: SiteConfig, components: RunComponent
   log.info('controller serves', { cluster: config.cluster, version: softwareVersion(), stateDir: config.stateDir });
   await stopped(signal);
   log.info('controller stops; gateways and other clusters keep what they have');
+}
+
+/** A damaged journal ends the admission of clusters, not the service of those that are there. */
+async function openOffice(
+  components: RunComponents & { controller: Controller },
+  storeUrl: string,
+): Promise<JoinOffice> {
+  try {
+    return await openJoinOffice(components, { storeUrl });
+  } catch (error) {
+    components.log.error('this authority cannot admit clusters', { error: errorText(error) });
+    return closedJoinOffice(errorText(error));
+  }
 }
 
 async function serveOwnStore(

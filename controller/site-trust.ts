@@ -1,8 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { ClusterId } from '../federation/model/ids.ts';
 import { VoidToken } from '../gateway-config/ir.ts';
-import { IsthmusError } from '../runtime/errors.ts';
+import { type Finding, IsthmusError } from '../runtime/errors.ts';
 import type { Random } from '../runtime/random.ts';
 import { fromPem, toPem } from '../trust/certificates.ts';
 import type { Roster } from '../trust/contract.ts';
@@ -26,6 +26,7 @@ export interface SiteTrust {
   readonly voidToken: VoidToken;
   /** Only on the authority. */
   readonly rootKey: PrivateKey | undefined;
+  readonly findings: readonly Finding[];
 }
 
 export interface NewSiteTrust {
@@ -55,7 +56,7 @@ export async function saveSiteTrust(folder: StateFolder, trust: NewSiteTrust): P
   await keys.save(CLUSTER_CA_KEY, trust.caKey);
   if (trust.rootKey !== undefined) await keys.save(ROOT_KEY, trust.rootKey);
   await writeAtomically(folder.rootCertificate, toPem(trust.roots));
-  await writeAtomically(folder.joinedRoster, trust.rosterBytes);
+  await writeAtomically(folder.joinedRoster, Buffer.from(trust.rosterBytes).toString('utf8'));
   await writeAtomically(folder.clusterCaCertificate, toPem([trust.clusterCa]));
 }
 
@@ -64,6 +65,8 @@ export interface LoadSiteTrustInit {
   readonly clustersetDomain: string;
   readonly leafLifetimeMs: number;
   readonly authority: boolean;
+  /** The newest roster of the last run, if one is kept: takes the place of a damaged one. */
+  readonly followedRoster?: Uint8Array | undefined;
 }
 
 export async function loadSiteTrust(
@@ -77,20 +80,41 @@ export async function loadSiteTrust(
   const [certificate] = fromPem((await readRequired(folder.clusterCaCertificate, 'cluster CA certificate')).toString());
   if (certificate === undefined) throw new NotEnrolledError(folder.clusterCaCertificate, 'cluster CA certificate');
   const roots = fromPem((await readRequired(folder.rootCertificate, 'root certificate')).toString());
-  const rosterBytes = await readRequired(folder.joinedRoster, 'roster');
-  const roster = openRoster({ bytes: rosterBytes, pinnedRoots: roots });
-  if (!roster.ok) throw new IsthmusError('roster-refused', `the kept roster is refused: ${roster.message}`);
+  const { roster, rosterBytes, findings } = await loadRoster(folder, roots, init.followedRoster);
   const rootKey = init.authority ? await keys.load(ROOT_KEY) : undefined;
   if (init.authority && rootKey === undefined)
     throw new NotEnrolledError(folder.keys, 'root key, but is the authority');
   return {
     issuer: new ClusterIssuer({ key, certificate, random }, init),
     roots,
-    roster: roster.value,
+    roster,
     rosterBytes,
+    findings,
     voidToken: await loadVoidToken(folder, random),
     rootKey,
   };
+}
+
+type LoadedRoster = Pick<SiteTrust, 'roster' | 'rosterBytes' | 'findings'>;
+
+async function loadRoster(
+  folder: StateFolder,
+  roots: readonly Uint8Array[],
+  followed: Uint8Array | undefined,
+): Promise<LoadedRoster> {
+  const joinedWith = await readRequired(folder.joinedRoster, 'roster');
+  const roster = openRoster({ bytes: joinedWith, pinnedRoots: roots });
+  if (roster.ok) return { roster: roster.value, rosterBytes: joinedWith, findings: [] };
+  const newer = followed && openRoster({ bytes: followed, pinnedRoots: roots });
+  if (newer?.ok !== true || followed === undefined) {
+    throw new IsthmusError('roster-refused', `the kept roster is refused: ${roster.message}`, {
+      fields: { path: folder.joinedRoster },
+      hint: 'restore the file from a back-up, or join anew with a token and an empty state folder',
+    });
+  }
+  const message = `the roster of the join is refused (${roster.message}), the newest one that was followed takes its place`;
+  const finding: Finding = { severity: 'warning', reason: 'RosterDamaged', message, file: folder.joinedRoster };
+  return { roster: newer.value, rosterBytes: followed, findings: [finding] };
 }
 
 /** Made once per site and kept: the routes that name it must come out the same after a restart. */
@@ -118,8 +142,7 @@ async function readRequired(path: string, what: string): Promise<Buffer> {
   }
 }
 
-async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(`${path}.new`, content);
-  await rename(`${path}.new`, path);
+/** All of them are text: PEM and JSON. */
+async function writeAtomically(path: string, content: string): Promise<void> {
+  await replacePrivateFile(dirname(path), basename(path), content);
 }

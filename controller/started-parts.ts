@@ -1,6 +1,7 @@
 import { LastGood, type LoadedState } from '../federation/sync/last-good.ts';
 import { Marks } from '../federation/sync/marks.ts';
 import type { Store } from '../federation/store/contract.ts';
+import type { Finding } from '../runtime/errors.ts';
 import { FilesSource } from '../sources/files.ts';
 import { preparePrivateFolder } from '../trust/private-file.ts';
 import type { SiteConfig } from './config/site.ts';
@@ -14,61 +15,81 @@ import { type StateFolder, stateFolder } from './state-folder.ts';
  * What a controller reads and opens before it can serve: all from the local disk. Each piece that is damaged gives way to
  * its previous generation or to nothing, with a finding; only a missing identity ends the start.
  */
-export interface StartedParts {
+export interface StartedParts extends AsyncDisposable {
   readonly folder: StateFolder;
   readonly trust: SiteTrust;
   readonly marks: Marks;
   readonly lastGood: LastGood;
-  readonly lastGoodState: LoadedState;
+  /** Not verified yet. */
+  readonly restored: LoadedState;
   readonly ports: PortTable;
   readonly portsFile: PortsFile;
   readonly source: FilesSource;
   readonly signing: SigningIdentity;
   readonly store: Store;
+  /** What was damaged in the state folder, and what took its place. */
+  readonly findings: readonly Finding[];
   /** Tells whoever signs of each renewal of the signing key. One listener. */
   readonly onRenewed: (listener: (material: SigningMaterial) => void) => void;
 }
 
 export async function startParts(config: SiteConfig, components: ControllerComponents): Promise<StartedParts> {
-  const { clock, random, log } = components;
+  const { log } = components;
+  // What was opened is closed again when a later step fails: a timer left behind would keep a failed process alive.
+  await using opened = new AsyncDisposableStack();
   const folder = stateFolder(config.stateDir);
   await preparePrivateFolder(folder.root);
-  const trust = await loadSiteTrust(
+  const loadedMarks = await Marks.load(components, { path: folder.marks });
+  opened.defer(() => loadedMarks.marks.close());
+  const lastGood = new LastGood(components, { dir: folder.lastGood });
+  const restored = await lastGood.load();
+  opened.defer(() => lastGood.close());
+  const trust = await loadTrust(config, { ...components, folder, followed: restored.roster });
+  const loadedPorts = await loadPorts(folder.ports);
+  const portsFile = new PortsFile({ log }, { path: folder.ports });
+  opened.defer(() => portsFile.close());
+  const source = new FilesSource(components, { paths: config.services, memoryFile: folder.sourceMemory });
+  opened.defer(() => source.close());
+  await source.start();
+  let renewed: ((material: SigningMaterial) => void) | undefined;
+  const onRenewed = (material: SigningMaterial): void => renewed?.(material);
+  const signing = new SigningIdentity({ ...components, issuer: trust.issuer }, { onRenewed });
+  opened.defer(() => signing.close());
+  const store = opened.use(await components.openStore(config.store[0] ?? `embedded:${folder.embeddedStore}`, signing));
+  const findings = [...loadedMarks.findings, ...restored.findings, ...trust.findings, ...loadedPorts.findings];
+  for (const { message, ...where } of findings) log.warn(message, where);
+  const running = opened.move();
+  return {
+    folder,
+    trust,
+    marks: loadedMarks.marks,
+    lastGood,
+    restored,
+    ports: loadedPorts.ports,
+    portsFile,
+    source,
+    signing,
+    store,
+    findings,
+    onRenewed: (listener) => {
+      renewed = listener;
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+function loadTrust(
+  config: SiteConfig,
+  { folder, random, followed }: ControllerComponents & { folder: StateFolder; followed: Uint8Array | undefined },
+): Promise<SiteTrust> {
+  return loadSiteTrust(
     { folder, random },
     {
       cluster: config.cluster,
       clustersetDomain: config.clusterset,
       leafLifetimeMs: config.leafLifetimeMs,
       authority: config.authority,
+      followedRoster: followed,
     },
   );
-  const loadedMarks = await Marks.load(components, { path: folder.marks });
-  const lastGood = new LastGood(components, { dir: folder.lastGood });
-  const lastGoodState = await lastGood.load();
-  const loadedPorts = await loadPorts(folder.ports);
-  const source = new FilesSource(components, { paths: config.services, memoryFile: folder.sourceMemory });
-  await source.start();
-  let renewed: ((material: SigningMaterial) => void) | undefined;
-  const signing = new SigningIdentity(
-    { clock, random, issuer: trust.issuer },
-    { onRenewed: (material) => renewed?.(material) },
-  );
-  const store = await components.openStore(config.store[0] ?? `embedded:${folder.embeddedStore}`, signing);
-  const findings = [...loadedMarks.findings, ...lastGoodState.findings, ...loadedPorts.findings];
-  for (const { message, ...where } of findings) log.warn(message, where);
-  return {
-    folder,
-    trust,
-    marks: loadedMarks.marks,
-    lastGood,
-    lastGoodState: { ...lastGoodState, findings },
-    ports: loadedPorts.ports,
-    portsFile: new PortsFile({ log }, { path: folder.ports }),
-    source,
-    signing,
-    store,
-    onRenewed: (listener) => {
-      renewed = listener;
-    },
-  };
 }

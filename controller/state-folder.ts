@@ -6,6 +6,8 @@ import { join } from 'node:path';
  */
 export interface StateFolder {
   readonly root: string;
+  /** Held by the one process that uses the folder. */
+  readonly lock: string;
   /** The `Site` document that `init` or `join` wrote. */
   readonly site: string;
   /** Private keys, 0700 with 0600 files: `cluster-ca`, on the authority also `root`. */
@@ -38,6 +40,7 @@ export interface StateFolder {
 export function stateFolder(root: string): StateFolder {
   return {
     root,
+    lock: join(root, 'lock'),
     site: join(root, 'site.yaml'),
     keys: join(root, 'keys'),
     rootCertificate: join(root, 'trust', 'root.pem'),

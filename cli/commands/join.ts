@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { errorText } from '../../runtime/errors.ts';
 import { UsageError } from '../exit.ts';
 import { addEnrolOptions, type EnrolOptions, newSite } from '../enrol-options.ts';
 import type { Io } from '../io.ts';
@@ -51,6 +52,12 @@ async function joinClusterset(options: JoinOptions, io: Io): Promise<void> {
 async function tokenText({ token, tokenFile }: JoinOptions): Promise<string> {
   if (token !== undefined) return token;
   if (tokenFile === undefined) throw new UsageError('a token is needed', 'give --token or --token-file');
+  if (tokenFile === '-') {
+    const { text } = await import('node:stream/consumers');
+    return text(process.stdin);
+  }
   const { readFile } = await import('node:fs/promises');
-  return readFile(tokenFile === '-' ? '/dev/stdin' : tokenFile, 'utf8');
+  return readFile(tokenFile, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`--token-file ${tokenFile} cannot be read: ${errorText(error)}`);
+  });
 }

@@ -30,7 +30,7 @@ The token is a secret until it is used: hand it over as you would a password. It
 
 Examples:
   isthmus token create --cluster west
-  isthmus token create --cluster west --ttl 1h | ssh west.example.org 'isthmus join --token-file - --up'`;
+  isthmus token create --cluster west --ttl 1h | ssh west.example.org 'isthmus join --token-file - --gateway-address 198.51.100.7'`;
 
 interface Made {
   readonly token: string;

@@ -27,7 +27,8 @@ async function up(options: UpOptions, io: Io): Promise<void> {
   if (config === undefined) return;
   if (options.printSystemd === true) {
     const { systemdUnit } = await import('../systemd-unit.ts');
-    io.stdout.write(systemdUnit(config));
+    const { userInfo } = await import('node:os');
+    io.stdout.write(systemdUnit(config, userInfo().username));
     return;
   }
   const { runSite } = await import('../supervised-site.ts');

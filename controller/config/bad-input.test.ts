@@ -40,7 +40,7 @@ for (const [name, text, expected] of [
   [
     'one public address and port for two gateways',
     `${SITE}${GATEWAY}      listenAddress: 10.0.0.1\n    - name: second\n      address: 203.0.113.1\n      listenAddress: 10.0.0.2\n`,
-    ['13 spec.gateways[1].port OverlappingPort'],
+    ['13 spec.gateways[1].port OverlappingPort', '15 spec.gateways[1].listenAddress UnsupportedGateway'],
   ],
   [
     'a gateway port among the egress ports',
@@ -50,7 +50,7 @@ for (const [name, text, expected] of [
   [
     'two gateways of one name',
     `${SITE}${GATEWAY}    - name: main\n      address: 203.0.113.2\n      port: 15445\n`,
-    ['12 spec.gateways[1].name DuplicateGateway'],
+    ['12 spec.gateways[1].name DuplicateGateway', '14 spec.gateways[1].port UnsupportedGateway'],
   ],
   ['a port that is none', `${SITE}${GATEWAY}      port: 70000\n`, ['12 spec.gateways[0].port InvalidValue']],
   [
@@ -138,9 +138,22 @@ test('the same cluster in two files is found, and both places are named', () => 
   );
 });
 
-test('two gateways may share a port on different addresses', () => {
+test('a second gateway that listens elsewhere is refused, as all gateways of a site get one configuration', () => {
   const text = `${SITE}${GATEWAY}      listenAddress: 10.0.0.1\n    - name: second\n      address: 203.0.113.2\n      listenAddress: 10.0.0.2\n`;
-  assert.deepEqual(checkFiles([{ file: 'site.yaml', text }]).findings, []);
+  const { findings } = checkFiles([{ file: 'site.yaml', text }]);
+  assert.deepEqual(
+    findings.map(({ severity, line, field, reason }) => [severity, line, field, reason]),
+    [['error', 15, 'spec.gateways[1].listenAddress', 'UnsupportedGateway']],
+  );
+});
+
+test('a gateway address that every other cluster refuses is refused here already', () => {
+  const text = `${SITE}${GATEWAY.replace('203.0.113.1', '100.100.100.200')}`;
+  const { findings } = checkFiles([{ file: 'site.yaml', text }]);
+  assert.deepEqual(
+    findings.map(({ severity, field, reason }) => [severity, field, reason]),
+    [['error', 'spec.gateways[0].address', 'InvalidAddress']],
+  );
 });
 
 test('a port of another part of Isthmus is only a warning', () => {

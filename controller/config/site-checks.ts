@@ -1,3 +1,4 @@
+import { checkGatewayAddress } from '../../federation/model/addresses.ts';
 import { parseAddress } from '../../federation/model/cidr.ts';
 import type { Finding } from '../../runtime/errors.ts';
 import { cidrProblem, cidrsOverlap } from '../../sources/documents/fields.ts';
@@ -26,7 +27,7 @@ type Check = (document: SourceDocument, spec: Fields, originOf: OriginOf) => rea
 
 export function siteProblems(document: SourceDocument, originOf: OriginOf = () => undefined): readonly Finding[] {
   const spec = fieldsOf(fieldsOf(document.value)['spec']);
-  return [gatewayNames, gatewayPorts, gatewayAddresses, ranges].flatMap((check: Check) =>
+  return [gatewayNames, gatewayPorts, gatewayListens, gatewayAddresses, ranges].flatMap((check: Check) =>
     check(document, spec, originOf),
   );
 }
@@ -109,16 +110,43 @@ function sameHost(left: string, right: string): boolean {
 function gatewayAddresses(document: SourceDocument, spec: Fields, originOf: OriginOf): readonly Finding[] {
   const dev = spec['dev'] === true;
   return gatewaysOf(spec).flatMap(({ address, path }) => {
-    const range = address === undefined ? undefined : parseAddress(address)?.range();
-    if (range === undefined) return [];
+    if (address === undefined) return [];
+    const range = parseAddress(address)?.range() ?? '';
     const loopbackAllowed = dev && range === 'loopback';
     const refused = ['ipv4Mapped', 'unspecified', 'loopback', 'linkLocal', 'multicast', 'broadcast'].includes(range);
-    if (!refused || loopbackAllowed) return [];
+    if (!refused || loopbackAllowed) return refusedByPeers(document, { address, path, dev }, originOf);
     const hint = range === 'loopback' ? 'set spec.dev: true in a development clusterset' : undefined;
-    const message = `other clusters cannot reach ${String(address)}: it is ${RANGE_WORDS[range] ?? range}`;
+    const message = `other clusters cannot reach ${address}: it is ${RANGE_WORDS[range] ?? range}`;
     const what = { reason: 'InvalidAddress', message, ...(hint === undefined ? {} : { hint }) };
     return [findingAt(document, [...path, 'address'], what, originOf)];
   });
+}
+
+/** The rule that the others will judge the address by: better to hear it here than to be refused by all of them. */
+function refusedByPeers(
+  document: SourceDocument,
+  { address, path, dev }: { readonly address: string; readonly path: FieldPath; readonly dev: boolean },
+  originOf: OriginOf,
+): readonly Finding[] {
+  const checked = checkGatewayAddress(address, { dev, ownRanges: [] });
+  // The schema has told already what is neither an address nor a name.
+  if (checked.ok || checked.reason === 'InvalidAddress') return [];
+  const what = { reason: 'InvalidAddress', message: `other clusters refuse it: ${checked.message}` };
+  return [findingAt(document, [...path, 'address'], what, originOf)];
+}
+
+/** All gateways of a site get one configuration, so they must listen alike. */
+function gatewayListens(document: SourceDocument, spec: Fields): readonly Finding[] {
+  const [first, ...others] = gatewaysOf(spec);
+  if (first === undefined) return [];
+  return others.flatMap((gateway) =>
+    (['listenAddress', 'port', 'egressAddress'] as const).flatMap((field) => {
+      if (gateway[field] === first[field] || gateway[field] === undefined) return [];
+      const message = `${field} differs from that of the first gateway, and this version gives all gateways of a site one configuration`;
+      const hint = 'use the same value, or make a site of its own for the other gateway';
+      return [findingAt(document, [...gateway.path, field], { reason: 'UnsupportedGateway', message, hint })];
+    }),
+  );
 }
 
 const RANGE_WORDS: Readonly<Record<string, string>> = {

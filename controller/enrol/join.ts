@@ -1,14 +1,14 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Store } from '../../federation/store/contract.ts';
+import { type Store, StoreUnavailableError } from '../../federation/store/contract.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { IsthmusError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
-import { acceptJoinAnswer } from '../../trust/join.ts';
+import { acceptJoinAnswer, type Joined } from '../../trust/join.ts';
 import { makeJoinRequest } from '../../trust/join-messages.ts';
 import { FileKeyStore } from '../../trust/key-store.ts';
-import { preparePrivateFolder } from '../../trust/private-file.ts';
+import { preparePrivateFolder, replacePrivateFile } from '../../trust/private-file.ts';
 import { PrivateKey } from '../../trust/private-key.ts';
 import type { JoinToken } from '../../trust/token.ts';
 import { CLUSTER_CA_KEY, saveSiteTrust } from '../site-trust.ts';
@@ -47,6 +47,14 @@ export class JoinFailedError extends IsthmusError {
   }
 }
 
+export class JoinUnansweredError extends IsthmusError {
+  constructor(waitedMs: number) {
+    super('join-unanswered', `the authority did not answer within ${Math.round(waitedMs / 1000)} s`, {
+      hint: "is the authority's controller running (`isthmus status` there)? Run the same command again to go on waiting",
+    });
+  }
+}
+
 export interface JoinedHere {
   readonly rosterVersion: number;
   /** A clusterset for development. */
@@ -64,48 +72,69 @@ export async function joinHere(components: JoinHereComponents, init: JoinHereIni
   const request = await keptRequest(folder, token.tokenId, () => makeJoinRequest({ token, key: caKey, random }));
   await store.join.request({ tokenId: token.tokenId, bytes: request });
   init.onWaiting();
-  const { answer, rosterBytes } = await untilAnswered(components, init);
-  const joined = acceptJoinAnswer({ token, request, answer, rosterBytes });
-  if (!joined.ok) throw new JoinFailedError(joined.reason, joined.message);
-  const roots = joined.value.roster.roots.map((root) => new Uint8Array(Buffer.from(root, 'base64')));
-  await saveSiteTrust(folder, { caKey, clusterCa: joined.value.clusterCa, roots, rosterBytes });
-  await rm(requestPath(folder, token.tokenId), { force: true });
-  return { rosterVersion: joined.value.roster.version, dev: joined.value.roster.dev };
+  const { joined, rosterBytes } = await untilJoined(components, { ...init, request });
+  const roots = joined.roster.roots.map((root) => new Uint8Array(Buffer.from(root, 'base64')));
+  await saveSiteTrust(folder, { caKey, clusterCa: joined.clusterCa, roots, rosterBytes });
+  return { rosterVersion: joined.roster.version, dev: joined.roster.dev };
 }
 
-function requestPath(folder: StateFolder, tokenId: string): string {
-  return join(folder.root, 'join', `${tokenId}.json`);
+/** Once the site is written, and not before: until then the same command must be able to go on with the same request. */
+export async function forgetJoinRequests(folder: StateFolder): Promise<void> {
+  await rm(requestFolder(folder), { recursive: true, force: true });
+}
+
+function requestFolder(folder: StateFolder): string {
+  return join(folder.root, 'join');
 }
 
 async function keptRequest(folder: StateFolder, tokenId: string, make: () => Uint8Array): Promise<Uint8Array> {
-  const path = requestPath(folder, tokenId);
+  const name = `${tokenId}.json`;
   try {
-    return await readFile(path);
+    return await readFile(join(requestFolder(folder), name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const request = make();
-  await mkdir(join(folder.root, 'join'), { recursive: true, mode: 0o700 });
-  await writeFile(`${path}.new`, request, { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  // On disk before it is posted: after a power cut nobody could make the same nonce again.
+  await replacePrivateFile(requestFolder(folder), name, Buffer.from(request).toString('utf8'));
   return request;
 }
 
-/** The answer names the roster version that has the new member; the store may show that roster a moment later. */
-async function untilAnswered(
-  { store, clock }: JoinHereComponents,
-  { token, waitMs, signal }: JoinHereInit,
-): Promise<{ answer: Uint8Array; rosterBytes: Uint8Array }> {
-  const deadlineMs = clock.monotonicMs() + waitMs;
+interface JoinedWithRoster {
+  readonly joined: Joined;
+  readonly rosterBytes: Uint8Array;
+}
+
+/** A store that is away for a moment, or shows the roster later than the answer that names it, is asked again. */
+async function untilJoined(
+  components: JoinHereComponents,
+  init: JoinHereInit & { readonly request: Uint8Array },
+): Promise<JoinedWithRoster> {
+  const { clock } = components;
+  const deadlineMs = clock.monotonicMs() + init.waitMs;
   for (;;) {
+    const joined = await lookForAnswer(components, init);
+    if (joined !== undefined) return joined;
+    if (clock.monotonicMs() > deadlineMs) throw new JoinUnansweredError(init.waitMs);
+    await clock.sleep(ASK_EVERY_MS, init.signal);
+  }
+}
+
+async function lookForAnswer(
+  { store, log }: JoinHereComponents,
+  { token, request }: JoinHereInit & { readonly request: Uint8Array },
+): Promise<JoinedWithRoster | undefined> {
+  try {
     const answer = await store.join.answerFor(token.tokenId);
     const roster = answer === undefined ? undefined : await store.roster();
-    if (answer !== undefined && roster !== undefined) return { answer, rosterBytes: roster.bytes };
-    if (clock.monotonicMs() > deadlineMs) {
-      throw new IsthmusError('join-unanswered', `the authority did not answer within ${Math.round(waitMs / 1000)} s`, {
-        hint: "is the authority's controller running (`isthmus status` there)? Run the same command again to go on waiting",
-      });
-    }
-    await clock.sleep(ASK_EVERY_MS, signal);
+    if (answer === undefined || roster === undefined) return undefined;
+    const joined = acceptJoinAnswer({ token, request, answer, rosterBytes: roster.bytes });
+    if (joined.ok) return { joined: joined.value, rosterBytes: roster.bytes };
+    if (joined.reason === 'RosterTooOld') return undefined;
+    throw new JoinFailedError(joined.reason, joined.message);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    log.debug('the store does not answer, will ask again', { error: error.message });
+    return undefined;
   }
 }

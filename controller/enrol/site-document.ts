@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { stringify } from 'yaml';
 import type { ClusterId } from '../../federation/model/ids.ts';
 import { API_VERSION } from '../../sources/documents/validate.ts';
+import { replacePrivateFile } from '../../trust/private-file.ts';
 
 /**
  * The `Site` document that `init` and `join` write into the state folder, for `up`, `controller` and people. Only what
@@ -56,8 +57,9 @@ export function siteDocument(site: NewSite): string {
   return stringify({ apiVersion: API_VERSION, kind: 'Site', metadata: { name: site.cluster }, spec }, { lineWidth: 0 });
 }
 
+/** In one step: half a document would look enrolled and be useless. */
 export async function writeSite(path: string, site: NewSite): Promise<void> {
-  await writeFile(path, siteDocument(site), { mode: 0o600 });
+  await replacePrivateFile(dirname(path), basename(path), siteDocument(site));
 }
 
 function listenOf({ storeListen, healthListen, metricsListen }: NewSite): Record<string, string> | undefined {

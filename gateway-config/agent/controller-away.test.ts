@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Snapshot, TYPE_URL } from '../snapshot.ts';
@@ -34,9 +38,10 @@ async function site() {
   const snapshot = snapshotOf(edsCluster('one'), endpoints('one', 1), httpListener('web', port), route('web', 200));
   const authority = new TestAuthority();
   const socketPath = join(folder.path, 'c.sock');
+  const stateDir = join(folder.path, 'g');
   let controller: TestController | undefined;
-  const startServer = async (with_: Snapshot): Promise<TestController> => {
-    controller = await startController({ socketPath, authority, snapshot: with_ });
+  const startServer = async (served: Snapshot, voidToken = 'a'.repeat(32)): Promise<TestController> => {
+    controller = await startController({ socketPath, authority, snapshot: served, voidToken });
     return controller;
   };
   const stopServer = async (): Promise<void> => {
@@ -44,9 +49,18 @@ async function site() {
     controller = undefined;
   };
   made.defer(stopServer);
-  const startGateway = () => startAgent({ controllerSocket: socketPath, stateDir: join(folder.path, 'g') });
+  const startGateway = () => startAgent({ controllerSocket: socketPath, stateDir });
   const running = made.move();
-  return { port, snapshot, startServer, stopServer, startGateway, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    socketPath,
+    stateDir,
+    port,
+    snapshot,
+    startServer,
+    stopServer,
+    startGateway,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
 }
 
 async function answers(port: number): Promise<number | undefined> {
@@ -146,7 +160,6 @@ test('agent and envoy start from disk while the controller is away, and take wha
 
 test('with no controller and nothing kept there is no half-ready gateway', async () => {
   await using s = await site();
-  const stop = new AbortController();
   const starting = s.startGateway();
   // It waits for its controller; that it comes up by itself, complete, shows that it did not come up empty.
   const controller = await s.startServer(s.snapshot);
@@ -154,7 +167,6 @@ test('with no controller and nothing kept there is no half-ready gateway', async
   await agent.live(AbortSignal.timeout(WAIT_MS));
   assert.equal(await answers(s.port), 200);
   assert.equal(controller.attached.length, 1);
-  stop.abort();
 });
 
 test('a refused resource stays refused and held over a controller outage, and envoy keeps the old content', async () => {
@@ -183,4 +195,66 @@ test('a refused resource stays refused and held over a controller outage, and en
     [[TYPE_URL.listener, 'tcp']],
   );
   assert.ok((await agent.admin.get('/listeners')).toString('utf8').includes(`127.0.0.1:${port}`));
+});
+
+test('a controller that accepts connections and says nothing does not keep a killed envoy down', async () => {
+  await using s = await site();
+  const first = await s.startServer(s.snapshot);
+  await using agent = await s.startGateway();
+  await agent.live(AbortSignal.timeout(WAIT_MS));
+  await programmed(first, s.snapshot);
+  await s.stopServer();
+  await eventually(() => agent.server === 'cache');
+  const sockets = new Set<Socket>();
+  const mute = createServer((socket) => void sockets.add(socket));
+  await new Promise<void>((resolve) => mute.listen(s.socketPath, () => resolve()));
+  const pid = agent.envoyPid;
+  assert.ok(pid !== undefined);
+  process.kill(pid, 'SIGKILL');
+  await eventually(() => agent.envoyPid !== undefined && agent.envoyPid !== pid);
+  await agent.live(AbortSignal.timeout(WAIT_MS));
+  assert.equal(await answers(s.port), 200);
+  for (const socket of sockets) socket.destroy();
+  await new Promise<void>((resolve) => mute.close(() => resolve()));
+});
+
+test('a controller that came back knows the gateway again', async () => {
+  await using s = await site();
+  await s.startServer(s.snapshot);
+  await using agent = await s.startGateway();
+  await agent.live(AbortSignal.timeout(WAIT_MS));
+  await s.stopServer();
+  await eventually(() => agent.server === 'cache');
+  const second = await s.startServer(s.snapshot);
+  await eventually(() => second.attached.length === 1 && second.reports.length > 0);
+});
+
+test('when the controller says something new about the gateway, envoy starts again with it', async () => {
+  await using s = await site();
+  const first = await s.startServer(s.snapshot);
+  await using agent = await s.startGateway();
+  await agent.live(AbortSignal.timeout(WAIT_MS));
+  await programmed(first, s.snapshot);
+  const pid = agent.envoyPid;
+  await s.stopServer();
+  const second = await s.startServer(s.snapshot, 'b'.repeat(32));
+  await eventually(() => agent.envoyPid !== undefined && agent.envoyPid !== pid);
+  await agent.live(AbortSignal.timeout(WAIT_MS));
+  await programmed(second, s.snapshot);
+  const dump = (await agent.admin.get('/config_dump')).toString('utf8');
+  assert.ok(!dump.includes('a'.repeat(32)));
+});
+
+test('an agent that is killed leaves no envoy behind, and the next one starts one that serves', async () => {
+  await using s = await site();
+  await s.startServer(s.snapshot);
+  const program = join(import.meta.dirname, 'agent-process.fixture.ts');
+  const killed = spawn(process.execPath, [program, s.socketPath, s.stateDir], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(killed.stdout, 'data')) as [Buffer]; // the process id of Envoy
+  assert.equal(await answers(s.port), 200);
+  killed.kill('SIGKILL');
+  await eventually(() => !existsSync(`/proc/${line.toString().trim()}/exe`));
+  await using agent = await s.startGateway();
+  await agent.live(AbortSignal.timeout(WAIT_MS));
+  assert.equal(await answers(s.port), 200);
 });

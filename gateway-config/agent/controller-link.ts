@@ -35,18 +35,24 @@ export class ControllerLink {
   readonly #open: (events: AdsCallEvents) => AdsCall;
   readonly #backoff: Backoff;
   readonly #onAccepted: () => void;
+  readonly #onReachable: () => void;
   #state: LinkState = { kind: 'idle' };
   #reachable: boolean | undefined;
 
+  /**
+   * @param init.onAccepted a spare stream can be taken
+   * @param init.onReachable the controller is there, for the first time or after it was not
+   */
   constructor(
     components: { clock: Clock; log: Logger; random: Random; open: (events: AdsCallEvents) => AdsCall },
-    init: { onAccepted: () => void },
+    init: { onAccepted: () => void; onReachable: () => void },
   ) {
     this.#clock = components.clock;
     this.#log = components.log;
     this.#open = components.open;
     this.#backoff = new Backoff({ random: components.random }, RECONNECT_BACK_OFF);
     this.#onAccepted = init.onAccepted;
+    this.#onReachable = init.onReachable;
   }
 
   /** Undefined until the first attempt has an outcome. */
@@ -87,8 +93,12 @@ export class ControllerLink {
     if (this.#state.kind !== 'dialling' || this.#state.call !== call) return;
     this.#state = { kind: 'accepted', call, attempt };
     this.#backoff.reset();
-    if (this.#reachable !== true) this.#log.info('controller is reachable');
+    const before = this.#reachable;
     this.#reachable = true;
+    if (before !== true) {
+      this.#log.info('controller is reachable');
+      this.#onReachable();
+    }
     this.#onAccepted();
   }
 

@@ -7,7 +7,11 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { AdminClient } from './admin-client.ts';
 
-/** The Envoy beside the agent: started, watched, started again when it dies, stopped with the agent. */
+/**
+ * The Envoy beside the agent: started, watched, started again when it dies, stopped with the agent. Envoy itself asks the
+ * kernel for a SIGTERM when its parent dies, so an agent that is killed leaves no Envoy that would share the ports of the
+ * next one.
+ */
 export interface EnvoyProcessInit {
   readonly binary: string;
   readonly bootstrapPath: string;
@@ -33,6 +37,14 @@ const TERM_GRACE_MS = 3_000;
 const LIVE_POLL_MS = 20;
 const LOG_FORMAT = '{"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","component":"envoy","logger":"%n","msg":"%j"}';
 
+/** One Envoy while it runs. */
+interface Running {
+  readonly pid: number | undefined;
+  readonly kill: (signal: 'SIGTERM' | 'SIGKILL') => void;
+  /** How it ended, in words. */
+  readonly ended: Promise<string>;
+}
+
 export class EnvoyProcess {
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -40,9 +52,8 @@ export class EnvoyProcess {
   readonly #init: EnvoyProcessInit;
   readonly #backoff: Backoff;
   readonly #stopped = new AbortController();
-  #child: ChildProcess | undefined;
-  #running: Promise<void> = Promise.resolve();
-  #starts = 0;
+  #current: Running | undefined;
+  #supervision: Promise<void> = Promise.resolve();
 
   constructor(components: { clock: Clock; log: Logger; random: Random; admin: AdminClient }, init: EnvoyProcessInit) {
     this.#clock = components.clock;
@@ -54,45 +65,49 @@ export class EnvoyProcess {
 
   /** Undefined while no Envoy runs. */
   get pid(): number | undefined {
-    return this.#child?.pid;
-  }
-
-  /** How often Envoy was started. */
-  get starts(): number {
-    return this.#starts;
+    return this.#current?.pid;
   }
 
   start(): void {
-    this.#running = this.#supervise();
+    this.#supervision = this.#supervise();
+  }
+
+  /** Ends the present Envoy; the next one reads the bootstrap anew. Open connections are lost. */
+  restart(): void {
+    const current = this.#current;
+    if (current !== undefined) void this.#terminate(current);
   }
 
   /** Resolves when Envoy says LIVE. @throws EnvoyNotLiveError when stopped before; the signal's reason when aborted */
   async live(signal?: AbortSignal): Promise<void> {
     const either = signal === undefined ? this.#stopped.signal : AbortSignal.any([signal, this.#stopped.signal]);
-    while ((await this.#admin.state()) !== 'LIVE') {
-      await this.#clock.sleep(LIVE_POLL_MS, either);
-    }
+    while ((await this.#admin.state()) !== 'LIVE') await this.#clock.sleep(LIVE_POLL_MS, either);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new EnvoyNotLiveError('envoy-stopped', 'envoy was stopped'));
+    const current = this.#current;
+    if (current !== undefined) await this.#terminate(current);
+    await this.#supervision;
   }
 
   /** SIGTERM, then SIGKILL when it has not ended within 3 s. */
-  async stop(): Promise<void> {
-    if (!this.#stopped.signal.aborted) {
-      this.#stopped.abort(new EnvoyNotLiveError('envoy-stopped', 'envoy was stopped'));
-      const child = this.#child;
-      if (child !== undefined) {
-        child.kill('SIGTERM');
-        const force = this.#clock.after(TERM_GRACE_MS, () => child.kill('SIGKILL'));
-        await this.#running;
-        force.cancel();
-      }
-    }
-    await this.#running;
+  async #terminate(running: Running): Promise<void> {
+    running.kill('SIGTERM');
+    const force = this.#clock.after(TERM_GRACE_MS, () => running.kill('SIGKILL'));
+    await running.ended;
+    force.cancel();
   }
 
   async #supervise(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       const startedMs = this.#clock.monotonicMs();
-      const ending = await this.#runOnce();
+      const running = await this.#spawn();
+      this.#current = running;
+      if (this.#stopped.signal.aborted) void this.#terminate(running); // stop() came before there was anything to stop
+      const ending = await running.ended;
+      this.#current = undefined;
+      await this.#clearUp();
       if (this.#stopped.signal.aborted) return;
       if (this.#clock.monotonicMs() - startedMs >= STABLE_MS) this.#backoff.reset();
       const delayMs = this.#backoff.nextMs();
@@ -101,23 +116,18 @@ export class EnvoyProcess {
     }
   }
 
-  /** @returns how it ended, in words */
-  async #runOnce(): Promise<string> {
-    // An Envoy that was killed leaves its admin socket, and the next one could not bind it.
-    await unlink(this.#init.adminSocket).catch(() => undefined); // mostly it is not there
-    if (this.#stopped.signal.aborted) return 'not started';
+  async #spawn(): Promise<Running> {
+    await this.#clearUp();
     const child = spawn(this.#init.binary, this.#arguments(), {
       stdio: ['ignore', this.#init.stdout ?? 'inherit', this.#init.stderr ?? 'inherit'],
     });
-    this.#child = child;
-    this.#starts += 1;
     this.#log.info('envoy started', { pid: child.pid });
-    const ending = await new Promise<string>((resolve) => {
-      child.once('error', (error) => resolve(errorText(error)));
-      child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code ?? 'unknown'}` : signal));
-    });
-    this.#child = undefined;
-    return ending;
+    return { pid: child.pid, kill: (signal) => void child.kill(signal), ended: endOf(child) };
+  }
+
+  /** A killed Envoy leaves its admin socket, which the next one could not bind. */
+  async #clearUp(): Promise<void> {
+    await unlink(this.#init.adminSocket).catch(() => undefined); // mostly it is not there
   }
 
   #arguments(): string[] {
@@ -130,4 +140,11 @@ export class EnvoyProcess {
       ...['--log-format', LOG_FORMAT],
     ];
   }
+}
+
+function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(errorText(error)));
+    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code ?? 'unknown'}` : signal));
+  });
 }

@@ -1,9 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AttachResponse } from '../../protos/gen/isthmus/agent/v1/agent_pb.ts';
-import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { errorText } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -11,10 +9,11 @@ import { VoidToken } from '../ir.ts';
 import { GatewayStreams } from '../xds/gateway-streams.ts';
 import { AdminClient } from './admin-client.ts';
 import { AdsFront } from './ads-front.ts';
+import { Attachment } from './attachment.ts';
 import { bootstrapJson } from './bootstrap.ts';
 import { CheckedExports } from './checked-exports.ts';
 import { ConfigKeeper } from './config-keeper.ts';
-import { ControllerLink, RECONNECT_BACK_OFF } from './controller-link.ts';
+import { ControllerLink } from './controller-link.ts';
 import { Downstream } from './downstream.ts';
 import { EnvoyProcess, type EnvoyProcessInit } from './envoy-process.ts';
 import { type LastConfig, loadLastConfig } from './last-config.ts';
@@ -62,68 +61,49 @@ const SECRET_FILE_MODE = 0o600;
 /**
  * Resolves when Envoy has been started: at once when the controller answers or a last configuration is on disk, else
  * when the controller first answers. `signal` ends that wait.
+ * @throws ControllerRefusalError when the controller does not want this gateway
  */
 export async function runGatewayAgent(
   init: GatewayAgentInit,
   components: GatewayAgentComponents,
   signal?: AbortSignal,
 ): Promise<GatewayAgent> {
-  const { clock, log } = components;
   await mkdir(init.stateDir, { recursive: true, mode: 0o700 });
   const paths = pathsIn(init.stateDir);
-  await using started = new AsyncDisposableStack();
+  await using owned = new AsyncDisposableStack();
+  const upstream = new Upstream(components, { socketPath: init.controllerSocket, gateway: init.gateway });
+  owned.defer(() => upstream.close());
+  const kept = await loadLastConfig(paths.lastConfig, components.log);
+  const attachment = await Attachment.first({ ...components, upstream }, kept?.attached, signal);
+  await writeBootstrap(init, attachment.current, paths);
 
-  const upstream = new Upstream({ clock }, { socketPath: init.controllerSocket, gateway: init.gateway });
-  started.defer(() => upstream.close());
-  const kept = await loadLastConfig(paths.lastConfig, log);
-  const attached = await attach(upstream, kept, components, signal);
-
-  const cache: ResourceCache = new ResourceCache({ onChange: () => keeper.changed() }, kept?.snapshot);
-  const keeper = new ConfigKeeper({ ...components, snapshot: () => cache.snapshot() }, { path: paths.lastConfig });
-  started.defer(() => keeper.close());
-  keeper.attached(attached);
-
-  const link: ControllerLink = new ControllerLink(
-    { ...components, open: (events) => upstream.openAds(events) },
-    { onAccepted: () => ads.controllerAccepted() },
-  );
-  started.defer(() => link.close());
-  const local = new GatewayStreams(components, { untilFirstSnapshot: 'refuse', sameGateway: 'replace' });
-  const ads: AdsFront = new AdsFront({ clock, log, link, cache, local });
-  link.dial();
-  const secrets = new GatewayStreams(components, { untilFirstSnapshot: 'hold', sameGateway: 'keep' });
-  const downstream = new Downstream({ clock, ads, secrets }, { socketPath: paths.agentSocket });
-  await downstream.start();
-  started.defer(() => downstream.close());
-
-  const leaf = new LeafKeeper({
-    ...components,
-    sign: async (request) => toSignedLeaf(await upstream.signLeaf(request)),
-    deliver: (own) => secrets.setSnapshot(ownSecretSnapshot(own)),
-  });
-  leaf.start();
-  started.defer(() => leaf.stop());
-
-  await writeBootstrap(init, attached, paths);
   const admin = new AdminClient({ socketPath: paths.adminSocket });
   const envoy = new EnvoyProcess(
     { ...components, admin },
     { ...init.envoy, bootstrapPath: paths.bootstrap, adminSocket: paths.adminSocket },
   );
-  envoy.start();
-  started.defer(() => envoy.stop());
-
-  const checked = new CheckedExports({ cache });
-  const reporter = new Reporter({
-    ...components,
-    admin,
-    open: (ended) => upstream.openReport(ended),
-    checked: () => checked.services(),
+  const reattach = async (): Promise<void> => {
+    if ((await attachment.renew()) === 'same') return;
+    delivery.keeper.attached(attachment.current);
+    components.log.warn('the controller says something new about this gateway: envoy is started again with it');
+    await writeBootstrap(init, attachment.current, paths);
+    envoy.restart();
+  };
+  const delivery = startDelivery({ ...components, upstream }, owned, {
+    kept,
+    paths,
+    onReachable: () => void reattach(),
   });
-  reporter.start();
-  started.defer(() => reporter.stop());
+  delivery.keeper.attached(attachment.current);
+  await delivery.downstream.start();
+  owned.defer(() => delivery.downstream.close());
+  startLeaf({ ...components, upstream }, owned, delivery.secrets);
+  delivery.link.dial();
+  envoy.start();
+  owned.defer(() => envoy.stop());
+  startReporter({ ...components, upstream, admin }, owned, delivery.cache);
 
-  const running = started.move();
+  const running = owned.move();
   return {
     adminSocket: paths.adminSocket,
     admin,
@@ -131,40 +111,62 @@ export async function runGatewayAgent(
       return envoy.pid;
     },
     get server() {
-      return ads.server;
+      return delivery.ads.server;
     },
     live: (liveSignal) => envoy.live(liveSignal),
     close: () => running.disposeAsync(),
   };
 }
 
-/**
- * Who am I: from the controller, or from the last time. Without either there is nothing to start Envoy with, so it is
- * asked until it answers.
- */
-async function attach(
-  upstream: Upstream,
-  kept: LastConfig | undefined,
-  components: GatewayAgentComponents,
-  signal: AbortSignal | undefined,
-): Promise<AttachResponse> {
-  const { clock, log, random } = components;
-  const instance = String(clock.epochMs());
-  const backoff = new Backoff({ random }, RECONNECT_BACK_OFF);
-  for (;;) {
-    try {
-      return await upstream.attach(instance);
-    } catch (error) {
-      const reason = errorText(error);
-      if (kept !== undefined) {
-        log.warn('controller is away: starting with the kept configuration', { reason });
-        return kept.attached;
-      }
-      if (backoff.failures === 0) log.warn('controller is away and nothing is kept: waiting for it', { reason });
-    }
-    await clock.sleep(backoff.nextMs(), signal);
-  }
+/** Whoever starts something hands it to the stack: it is stopped in the opposite order, also when a later start fails. */
+type Owned = AsyncDisposableStack;
+type WithUpstream = GatewayAgentComponents & { readonly upstream: Upstream };
+
+interface DeliveryInit {
+  readonly kept: LastConfig | undefined;
+  readonly paths: Paths;
+  readonly onReachable: () => void;
 }
+
+/** What stands between controller and Envoy: the relay, the cache behind it and the socket that Envoy dials. */
+function startDelivery(components: WithUpstream, owned: Owned, init: DeliveryInit) {
+  const cache: ResourceCache = new ResourceCache({ onChange: () => keeper.changed() }, init.kept?.snapshot);
+  const keeper = new ConfigKeeper({ ...components, snapshot: () => cache.snapshot() }, { path: init.paths.lastConfig });
+  owned.defer(() => keeper.close());
+  const link: ControllerLink = new ControllerLink(
+    { ...components, open: (events) => components.upstream.openAds(events) },
+    { onAccepted: () => ads.controllerAccepted(), onReachable: init.onReachable },
+  );
+  owned.defer(() => link.close());
+  const local = new GatewayStreams(components, { untilFirstSnapshot: 'refuse', sameGateway: 'replace' });
+  const ads: AdsFront = new AdsFront({ ...components, link, cache, local });
+  const secrets = new GatewayStreams(components, { untilFirstSnapshot: 'hold', sameGateway: 'keep' });
+  const downstream = new Downstream({ ...components, ads, secrets }, { socketPath: init.paths.agentSocket });
+  return { cache, keeper, link, ads, secrets, downstream };
+}
+
+function startLeaf(components: WithUpstream, owned: Owned, secrets: GatewayStreams): void {
+  const leaf = new LeafKeeper({
+    ...components,
+    sign: async (request) => toSignedLeaf(await components.upstream.signLeaf(request)),
+    deliver: (own) => secrets.setSnapshot(ownSecretSnapshot(own)),
+  });
+  leaf.start();
+  owned.defer(() => leaf.stop());
+}
+
+function startReporter(components: WithUpstream & { admin: AdminClient }, owned: Owned, cache: ResourceCache): void {
+  const checked = new CheckedExports({ cache });
+  const reporter = new Reporter({
+    ...components,
+    open: (ended) => components.upstream.openReport(ended),
+    checked: () => checked.services(),
+  });
+  reporter.start();
+  owned.defer(() => reporter.stop());
+}
+
+type Paths = ReturnType<typeof pathsIn>;
 
 function pathsIn(stateDir: string) {
   return {
@@ -175,11 +177,7 @@ function pathsIn(stateDir: string) {
   };
 }
 
-async function writeBootstrap(
-  init: GatewayAgentInit,
-  attached: AttachResponse,
-  paths: ReturnType<typeof pathsIn>,
-): Promise<void> {
+async function writeBootstrap(init: GatewayAgentInit, attached: AttachResponse, paths: Paths): Promise<void> {
   const json = bootstrapJson({
     gateway: init.gateway,
     cluster: attached.cluster,

@@ -6,7 +6,14 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
-import { Client, type ClientDuplexStream, type ClientWritableStream, credentials, Metadata } from '@grpc/grpc-js';
+import {
+  Client,
+  type ClientDuplexStream,
+  type ClientWritableStream,
+  credentials,
+  Metadata,
+  status,
+} from '@grpc/grpc-js';
 import {
   type AttachResponse,
   AttachRequestSchema,
@@ -28,6 +35,13 @@ import { checkSocketPath } from '../xds/unix-socket.ts';
 export class ControllerCallError extends IsthmusError {
   constructor(what: string, cause: unknown) {
     super('controller-call', `${what} failed: ${errorText(cause)}`, { cause });
+  }
+}
+
+/** The controller answered, and its answer is no: asking again would not help. */
+export class ControllerRefusalError extends IsthmusError {
+  constructor(details: string) {
+    super('controller-refusal', `the controller refused: ${details}`);
   }
 }
 
@@ -83,7 +97,7 @@ export class Upstream {
     });
   }
 
-  /** @throws ControllerCallError */
+  /** @throws ControllerCallError, ControllerRefusalError */
   attach(instance: string): Promise<AttachResponse> {
     const request = { gateway: this.#gateway, instance };
     return this.#unary({ path: METHODS.attach, request: AttachRequestSchema, response: AttachResponseSchema }, request);
@@ -161,7 +175,8 @@ export class Upstream {
         create(method.request, request),
         { deadline: this.#clock.epochMs() + CALL_DEADLINE_MS },
         (error, response) => {
-          if (error !== null || response === undefined) reject(new ControllerCallError(method.path, error));
+          if (error?.code === status.FAILED_PRECONDITION) reject(new ControllerRefusalError(error.details));
+          else if (error !== null || response === undefined) reject(new ControllerCallError(method.path, error));
           else resolve(response);
         },
       );

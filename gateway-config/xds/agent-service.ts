@@ -9,7 +9,7 @@ import type {
 
 /** What the controller answers its gateway agents, beside ADS. The server checks framing and limits, nothing else. */
 export interface AgentHandlers {
-  /** Once per agent start. An IsthmusError is told to the agent, anything else is an internal error. */
+  /** At every agent start, and when an agent finds its controller again. An IsthmusError is told to the agent, anything else is an internal error. */
   attach(request: AttachRequest): Promise<MessageInitShape<typeof AttachResponseSchema>>;
   /** The handler checks the proof of possession and signs for the attached gateway's own identity only. */
   signLeaf(request: SignLeafRequest): Promise<MessageInitShape<typeof SignLeafResponseSchema>>;

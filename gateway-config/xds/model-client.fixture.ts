@@ -49,6 +49,9 @@ export class ModelClient {
     const versions = this.versions(type);
     const bad: string[] = [];
     for (const { name, version } of response.resources) {
+      // Sent before the server saw the unsubscription. Envoy ignores what it has no watch for; a client that kept it
+      // would have something left over that no server can know of.
+      if (!this.#watches(type, name)) continue;
       if (type === TYPE_URL.endpoints) this.warming.delete(name);
       if (version.startsWith('bad')) {
         bad.push(name);
@@ -76,6 +79,11 @@ export class ModelClient {
     if (subscribe.length + unsubscribe.length === 0) return;
     this.#subscribed.set(type, after);
     this.#request({ type, subscribe, unsubscribe });
+  }
+
+  #watches(type: TypeUrl, name: string): boolean {
+    const byName = type === TYPE_URL.endpoints || type === TYPE_URL.route;
+    return !byName || this.#subscribed.get(type)?.has(name) === true;
   }
 
   #wanted(type: TypeUrl): string[] {

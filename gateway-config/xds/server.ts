@@ -69,6 +69,8 @@ export class XdsServer {
   readonly #init: XdsServerInit;
   readonly #streams: GatewayStreams;
   readonly #server: Server;
+  /** One function per open report stream, which ends it. */
+  readonly #reports = new Set<() => void>();
   #port = 0;
 
   constructor(components: { clock: Clock; log: Logger; metrics: Metrics }, init: XdsServerInit) {
@@ -120,6 +122,7 @@ export class XdsServer {
     const closed = Promise.withResolvers<void>();
     this.#server.tryShutdown(() => closed.resolve());
     this.#streams.failAll('the controller stops');
+    for (const stop of this.#reports) stop();
     const force = this.#clock.after(STOP_GRACE_MS, () => {
       this.#server.forceShutdown();
       // The callback of tryShutdown is not called for sessions that were destroyed.
@@ -195,12 +198,15 @@ export class XdsServer {
     end: sendUnaryData<MessageShape<typeof ReportEndSchema>>,
   ): void {
     let gateway: string | undefined;
-    let over = false;
     const finish = (): void => {
-      if (over) return;
-      over = true;
+      if (!this.#reports.delete(stop)) return;
       if (gateway !== undefined) this.#init.handlers.reportEnded(gateway);
     };
+    const stop = (): void => {
+      finish();
+      end({ code: status.UNAVAILABLE, details: 'the controller stops' });
+    };
+    this.#reports.add(stop);
     call.on('data', (report: GatewayReport) => {
       gateway = report.gateway;
       this.#init.handlers.report(report);

@@ -428,6 +428,64 @@ test('a cluster whose endpoints were refused does not warm forever when it chang
   assert.equal(pair.client.warming.size, 0);
 });
 
+test('a refusal that came in company is not blamed on the one name that is left of its response', () => {
+  const pair = new Pair();
+  pair.set({ cluster: { a: 'c1', b: 'c1' } });
+  pair.connect();
+  pair.deliver('to server');
+  pair.deliver('to server');
+  pair.deliver('to client');
+  pair.set({ endpoints: { a: 'bad1', b: 'e1' } });
+  pair.deliver('to server');
+  pair.deliver('to server');
+  // While endpoints a and b are on their way the cluster a is sent anew, so its endpoints are asked for again.
+  pair.set({ cluster: { a: 'bad1', b: 'c1' }, endpoints: { a: 'e1' } });
+  assert.deepEqual(pair.said, ['cluster a@c1 b@c1', 'listener', 'endpoints a@bad1 b@e1', 'cluster a@bad1']);
+  pair.settle();
+  assert.ok(!pair.refused.includes('endpoints b@e1'));
+  assertConverged(pair);
+});
+
+test('endpoints refused together with a change of their cluster leave the good ones in use, and removable', () => {
+  const pair = connected(ONE);
+  pair.set({ ...ONE, cluster: { a: 'c2' }, endpoints: { a: 'bad2' } });
+  pair.settle();
+  assert.deepEqual(pair.said, ['cluster a@c2', 'endpoints a@bad2', 'endpoints a@e1']);
+  assert.equal(pair.continuity.refusals(TYPE_URL.endpoints).get('a')?.version, 'bad2');
+  pair.set({ ...ONE, cluster: { a: 'c2' }, endpoints: {} });
+  pair.settle();
+  assert.equal(pair.said.at(-1), 'endpoints -a');
+  assertConverged(pair);
+});
+
+test('endpoints that vanish while their changed cluster waits for them are told before that cluster is acknowledged', () => {
+  const pair = connected(ONE);
+  pair.set({ ...ONE, endpoints: { a: 'e2' } });
+  pair.set({ ...ONE, endpoints: { a: 'e2' }, cluster: { a: 'c2' } });
+  pair.set({ ...ONE, endpoints: {}, cluster: { a: 'c2' } });
+  pair.deliver('to client');
+  pair.deliver('to server');
+  assert.deepEqual(pair.said, ['endpoints a@e2', 'cluster a@c2', 'endpoints -a']);
+  pair.settle();
+  assertConverged(pair);
+});
+
+test('endpoints that arrive after the client has unsubscribed from them are nowhere left over', () => {
+  const pair = new Pair();
+  pair.set({ cluster: { d: 'c1', a: 'bad1' } });
+  pair.connect();
+  pair.deliver('to server');
+  pair.deliver('to server');
+  pair.deliver('to client');
+  pair.set({ endpoints: { d: 'e1' } });
+  pair.deliver('to server');
+  pair.deliver('to server');
+  assert.deepEqual(pair.said.slice(-2), ['cluster -d', 'endpoints d@e1']);
+  pair.set({});
+  pair.settle();
+  assertConverged(pair);
+});
+
 test('an answer to an old nonce says nothing', () => {
   const pair = connected(ONE);
   pair.set({ ...ONE, endpoints: { a: 'e2' } });

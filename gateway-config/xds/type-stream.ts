@@ -25,6 +25,8 @@ interface Uncertain {
   readonly before: Known | undefined;
   /** Versions that Envoy may have applied although it refused the response that they were in. */
   readonly tried: Set<string>;
+  /** It was asked for again: the client may have thrown away what it had. */
+  readonly mayLack: boolean;
 }
 
 /** The client has some content of a name, but which is not known: no version equals it. */
@@ -34,6 +36,8 @@ interface InFlight {
   readonly nonce: string;
   readonly sent: Map<string, Resource>;
   readonly removed: Set<string>;
+  /** How many names went out. `sent` and `removed` shrink when a name is asked for or dropped meanwhile; this does not. */
+  readonly names: number;
   /** The snapshot it brings this type up to, when nothing had to be left out. */
   readonly completes?: number | undefined;
 }
@@ -54,7 +58,7 @@ export class TypeStream {
   readonly subscription = new Subscription();
   readonly #refusals: RefusalMemory;
   readonly #has = new Map<string, Known>();
-  /** Were in a refused response with several resources: the client may have what was before, or any of `tried`. */
+  /** Asked for again, or in a refused response with others: the client may have what was before, or any of `tried`. */
   readonly #uncertain = new Map<string, Uncertain>();
   /** Names whose wanted content may differ from what the client has. */
   readonly #dirty = new Set<string>();
@@ -111,13 +115,15 @@ export class TypeStream {
 
   /** The client asked for it: answered whatever we believe it has. */
   ask(name: string): void {
-    this.#forget(name);
+    this.#doubt(name);
     this.#asked.add(name);
     this.#dirty.add(name);
   }
 
   drop(name: string): void {
-    this.#forget(name);
+    this.#has.delete(name);
+    this.#uncertain.delete(name);
+    this.#disregardInFlight(name);
     this.#asked.delete(name);
     this.#dirty.delete(name);
     this.#absent.delete(name);
@@ -195,11 +201,14 @@ export class TypeStream {
     const names = [...inFlight.sent.keys(), ...inFlight.removed];
     const [only] = names;
     if (only === undefined) return NOTHING;
-    if (names.length === 1) return this.#refusedAlone(only, inFlight, verdict);
+    // Alone is what went out alone, not what is left of a response. Of a (bad) and b (good), a may have been asked for
+    // again before the refusal came, as its cluster was sent anew: the refusal is a's, b is in use. Blaming b held its
+    // good content back, and forgot that the client has it, so that it was never removed.
+    if (inFlight.names === 1) return this.#refusedAlone(only, inFlight, verdict);
     // Envoy refuses the response but applies what is good in it, so for each name it is now unknown what the client
     // has. Smaller responses find out.
     for (const name of names) {
-      const uncertain = this.#uncertain.get(name) ?? { before: this.#has.get(name), tried: new Set() };
+      const uncertain = this.#uncertain.get(name) ?? { before: this.#has.get(name), tried: new Set(), mayLack: false };
       const tried = inFlight.sent.get(name)?.version;
       if (tried !== undefined) uncertain.tried.add(tried);
       this.#uncertain.set(name, uncertain);
@@ -215,7 +224,7 @@ export class TypeStream {
     const before = uncertain === undefined ? this.#has.get(name) : uncertain.before;
     // An earlier content of it, from a response refused for another's sake, may be in use: it must be removable.
     uncertain?.tried.delete(version);
-    const kept = uncertain !== undefined && uncertain.tried.size > 0 ? UNNAMED : before;
+    const kept = uncertain !== undefined && (uncertain.mayLack || uncertain.tried.size > 0) ? UNNAMED : before;
     this.#uncertain.delete(name);
     if (kept === undefined) this.#has.delete(name);
     else this.#has.set(name, kept);
@@ -237,8 +246,10 @@ export class TypeStream {
       if (this.#isInFlight(name)) continue;
       const wanted = this.#wants(name, resources);
       this.#absent.delete(name);
+      // Who asked waits for the answer, perhaps before it acknowledges the cluster that a removal would wait for.
+      const awaited = this.#asked.has(name) && !this.#has.has(name);
       if (wanted !== 'remove') this.#removals.delete(name);
-      else if (!this.has(name)) this.#absent.add(name);
+      else if (awaited || !this.has(name)) this.#absent.add(name);
       else {
         if (!this.#removals.has(name)) this.#removalsSince = snapshot;
         this.#removals.add(name);
@@ -288,11 +299,11 @@ export class TypeStream {
     return undefined;
   }
 
-  #send(content: Omit<InFlight, 'nonce'>): Outgoing {
+  #send(content: Omit<InFlight, 'nonce' | 'names'>): Outgoing {
     this.#owesAnswer = false;
     this.#nonce += 1;
     const nonce = String(this.#nonce);
-    this.#inFlight = { nonce, ...content };
+    this.#inFlight = { nonce, names: content.sent.size + content.removed.size, ...content };
     for (const name of content.sent.keys()) this.#asked.delete(name);
     for (const name of content.removed) this.#asked.delete(name);
     return { nonce, resources: [...content.sent.values()], removed: [...content.removed] };
@@ -315,10 +326,24 @@ export class TypeStream {
     return offer;
   }
 
-  #forget(name: string): void {
+  /**
+   * What the client has of an asked name is not known, which is not the same as nothing. Endpoints are asked for when
+   * their cluster is sent anew, and the old cluster still uses them. When that was taken for nothing and the new
+   * endpoints were refused, nobody removed the old ones later, and they were not the last good content to go back to.
+   */
+  #doubt(name: string): void {
+    const earlier = this.#uncertain.get(name);
+    const before = earlier === undefined ? this.#has.get(name) : earlier.before;
+    const tried = new Set(earlier?.tried);
+    const onItsWay = this.#inFlight?.sent.get(name);
+    if (onItsWay !== undefined) tried.add(onItsWay.version);
+    if (before !== undefined || tried.size > 0) this.#uncertain.set(name, { before, tried, mayLack: true });
     this.#has.delete(name);
-    this.#uncertain.delete(name);
-    // What is on its way was sent before this; its acknowledgement proves nothing about what the client keeps.
+    this.#disregardInFlight(name);
+  }
+
+  /** What is on its way was sent before this; its acknowledgement proves nothing about what the client keeps. */
+  #disregardInFlight(name: string): void {
     this.#inFlight?.sent.delete(name);
     this.#inFlight?.removed.delete(name);
   }

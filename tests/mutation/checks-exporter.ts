@@ -75,7 +75,7 @@ export const REMOTE_POD_RESETS: Check = {
   run: async (lab) => {
     const resetting = lab.use(await ResettingPod.start());
     const a = await bFirst(lab, { pods: [resetting.pod] });
-    // Four: the fifth failure would eject the pod, and a POST that never reached it may go elsewhere.
+    // Few: the fifth failure would eject the pod, and a POST that never reached it may go elsewhere.
     const posts = await rounds(3, 1, () => ask(a.web, '/', 'POST'));
     const twice = posts.filter((answer) => answer === '200 c').length;
     const gets = judge(await rounds(8, 1, () => ask(a.web, '/')), ['200 c']);

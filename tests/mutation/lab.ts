@@ -17,7 +17,7 @@ import { makeTrust } from '../envoy/certificates.ts';
 import { FileGateway } from '../envoy/file-gateway.ts';
 import { freePorts } from '../envoy/free-ports.ts';
 import { waitFor } from '../envoy/wait.ts';
-import type { CountedEdit } from './edits.ts';
+import type { CountedEdit, Edit } from './edits.ts';
 import type { Pod } from './pods.ts';
 
 export const WEB = servicePortKey(serviceKey('shop', 'web'), 80);
@@ -78,6 +78,8 @@ export interface PeerPlan {
 export interface ImporterPlan {
   readonly own: readonly Pod[];
   readonly peers: Readonly<Partial<Record<ExporterName, PeerPlan>>>;
+  /** A state between two updates that no plan leads to. Comes before the mutant. */
+  readonly between?: Edit;
 }
 
 export interface Importer {
@@ -129,22 +131,24 @@ export class Lab implements AsyncDisposable {
       local: local(own),
       ports: { [WEB]: web, [DB]: db },
     });
-    const gateway = await this.#start('a', planner, scenarioOf(plan));
+    const gateway = await this.#start('a', planner, scenarioOf(plan), plan.between);
     for (const [name, peer] of Object.entries(plan.peers)) {
       for (const at of peer.gateways) if (at !== DEAD_GATEWAY) await uses(gateway, name, at);
     }
     return { gateway, web, db, learn: (next) => gateway.apply(planner.plan(scenarioOf(next))) };
   }
 
-  async #start(cluster: string, planner: Planner, scenario: Scenario): Promise<FileGateway> {
+  async #start(cluster: string, planner: Planner, scenario: Scenario, between?: Edit): Promise<FileGateway> {
     const leaf = this.world.trust.clusters[cluster]?.gateway;
     if (leaf === undefined) throw new Error(`no certificate for ${cluster}`);
     const snapshot = planner.plan(scenario);
     const { voidToken } = planner;
-    const gateway = this.use(await FileGateway.start({ cluster, leaf, voidToken, snapshot, edit: this.#edit.apply }));
+    const edit: Edit = (resource, type) => this.#edit.apply(between?.(resource, type) ?? resource, type);
+    const gateway = this.use(await FileGateway.start({ cluster, leaf, voidToken, snapshot, edit }));
     const rejected = Object.entries(await gateway.stats('update_rejected$')).filter(([, count]) => count > 0);
     // Such an Envoy would fail any check, for the wrong reason.
-    if (rejected.length > 0) throw new RefusedMutantError(`envoy of ${cluster} refused it: ${gateway.log().slice(-1_000)}`);
+    if (rejected.length > 0)
+      throw new RefusedMutantError(`envoy of ${cluster} refused it: ${gateway.log().slice(-1_000)}`);
     return gateway;
   }
 

@@ -2,7 +2,7 @@
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { createServer } from 'node:net';
-import { Backend } from '../envoy/backend.ts';
+import type { Backend } from '../envoy/backend.ts';
 
 export interface Pod {
   readonly address: string;
