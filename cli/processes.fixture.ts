@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { ClusterItem } from '../controller/views/clusters.ts';
+import type { ListObject } from '../controller/views/objects.ts';
 import { askController } from './admin-client.ts';
 
 /** The program as real processes on loopback: what a user types, and what a crash does. */
@@ -78,21 +81,31 @@ export async function until(what: string, isSo: () => boolean | Promise<boolean>
   }
 }
 
-/** The named cluster's verdict as the controller of `stateDir` sees it; undefined while nothing answers. */
-export async function verdictOn(stateDir: string, cluster: string): Promise<string | undefined> {
-  const items = await askController(stateDir, '/v1/clusters').catch(() => undefined);
+/** How the controller of `stateDir` sees a cluster; undefined while it does not answer. */
+export async function livenessOf(stateDir: string, cluster: string): Promise<string | undefined> {
+  const answer = await askController(stateDir, '/v1/clusters').catch(() => undefined);
   // The controller is this program in another process.
-  const list = items as { items: { metadata: { name: string }; status: { verdict?: string; liveness?: string } }[] };
-  const found = list?.items.find(({ metadata }) => metadata.name === cluster);
-  return found === undefined ? undefined : JSON.stringify(found.status);
+  const list = answer as ListObject<'Cluster', ClusterItem> | undefined;
+  return list?.items.find(({ metadata }) => metadata.name === cluster)?.status.liveness;
+}
+
+/** A port of the loopback that nobody had a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // A TCP server's address is an object.
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 const QUIET = ['--health-listen', 'off', '--metrics-listen', 'off', '--listen-address', '127.0.0.1'];
 
-export function initArguments(stateDir: string, more: readonly string[] = []): readonly string[] {
+export function initArguments(stateDir: string, storePort: number, more: readonly string[] = []): readonly string[] {
   return [
     ...['init', '--clusterset', 'prod.example.org', '--cluster', 'east', '--dev', '--state-dir', stateDir],
-    ...['--gateway-address', '127.0.0.1', '--store-listen', '127.0.0.1:0', ...QUIET, ...more],
+    ...['--gateway-address', '127.0.0.1', '--store-listen', `127.0.0.1:${storePort}`, ...QUIET, ...more],
   ];
 }
 

@@ -66,7 +66,7 @@ export class JoinDesk {
     const { tokenId, cluster, secret, expiresAtMs } = token;
     await journal.append({ kind: 'token-issued', tokenId, cluster, secret, expiresAtMs });
     await store.join.offer({ tokenId, credential: storeCredential(token), expiresAtMs });
-    log.info('join token made', { tokenId, cluster, expiresAtMs });
+    log.info('join token made', { tokenId, member: cluster, expiresAtMs });
     return token;
   }
 
@@ -150,7 +150,7 @@ export class JoinDesk {
     const admitted = admit({ roster, token, request, rootKey, rootCertificate, nowMs, serial });
     if (!admitted.ok) {
       const { reason, message } = admitted;
-      log.warn('join refused', { tokenId, cluster: request.cluster, reason, message });
+      log.warn('join refused', { tokenId, member: request.cluster, reason, message });
       return makeJoinRefusal({ secret, nonce: request.nonce, reason, message });
     }
     const { clusterCa, redemption, roster: next } = admitted.value;
@@ -158,7 +158,7 @@ export class JoinDesk {
       await journal.append({ kind: 'token-redeemed', tokenId, atMs: nowMs, ...redemption });
     }
     if (next !== roster) await this.#publish(next);
-    log.info('cluster joined', { tokenId, cluster: request.cluster, rosterVersion: next.version });
+    log.info('cluster joined', { tokenId, member: request.cluster, rosterVersion: next.version });
     return makeJoinAnswer({ secret, nonce: request.nonce, clusterCa, rosterVersion: next.version });
   }
 

@@ -2,9 +2,11 @@ import { sameResource, type ResourceVersion } from './programmed.ts';
 import type { Note } from './trace.ts';
 import type { TracedSite } from './traced-site.ts';
 
-/** One change of a services file, followed from the rename to the acknowledgement of the last resource it changed. */
+/** One change of a services file, followed from the rename to the acknowledgement of the resource that it is about. */
 export interface Followed {
   readonly totalMs: number;
+  /** Until everything that changed with it was acknowledged as well. */
+  readonly everythingMs: number;
   /** Milliseconds of each step on the way, in order; they sum up to the total. */
   readonly steps: Readonly<Record<string, number>>;
   readonly resources: readonly ResourceVersion[];
@@ -16,7 +18,7 @@ export interface ChangeInit {
   readonly to: TracedSite;
   readonly service: string;
   readonly ready: boolean;
-  /** Which resource must change; whatever else changes in the same snapshot is waited for too. */
+  /** Name of the resource whose acknowledgement counts. */
   readonly resource: string;
 }
 
@@ -33,19 +35,32 @@ export async function followChange(init: ChangeInit): Promise<Followed> {
   const stops = [...new Set([from, to])].map((site) => site.onNote((note) => told.push({ site: site.name, note })));
   const acknowledged = untilAcknowledged(to, init.resource);
   const startMs = from.services.change(init.service, init.ready);
-  const { atMs: endMs, resources } = await acknowledged;
-  // What is on its way from the other process, e.g. the confirmation of the commit, belongs to this change.
-  for (const stop of stops) stop();
-  return { totalMs: endMs - startMs, steps: stepsOf({ told, startMs, endMs, from: from.name, to: to.name }), resources };
+  const {
+    wantedAtMs: endMs,
+    allAtMs,
+    resources,
+  } = await acknowledged.finally(() => {
+    for (const stop of stops) stop();
+  });
+  return {
+    totalMs: endMs - startMs,
+    everythingMs: allAtMs - startMs,
+    steps: stepsOf({ told, startMs, endMs, from: from.name, to: to.name }),
+    resources,
+  };
+}
+
+interface Acknowledged {
+  readonly wantedAtMs: number;
+  readonly allAtMs: number;
+  readonly resources: readonly ResourceVersion[];
 }
 
 /** Resolves when `to` acknowledged everything in the first snapshot that changes the resource. */
-function untilAcknowledged(
-  to: TracedSite,
-  resource: string,
-): Promise<{ readonly atMs: number; readonly resources: readonly ResourceVersion[] }> {
+function untilAcknowledged(to: TracedSite, resource: string): Promise<Acknowledged> {
   let resources: readonly ResourceVersion[] = [];
   let open: readonly ResourceVersion[] = [];
+  let wantedAtMs: number | undefined;
   return to.until((note) => {
     if (note.is === 'snapshot' && resources.length === 0 && note.changed.some(({ name }) => name === resource)) {
       resources = note.changed;
@@ -53,7 +68,9 @@ function untilAcknowledged(
     }
     if (note.is !== 'acknowledged' || resources.length === 0) return undefined;
     open = open.filter((wanted) => !note.versions.some((version) => sameResource(version, wanted)));
-    return open.length === 0 ? { atMs: note.atMs, resources } : undefined;
+    if (!open.some(({ name }) => name === resource)) wantedAtMs ??= note.atMs;
+    if (open.length > 0 || wantedAtMs === undefined) return undefined;
+    return { wantedAtMs, allAtMs: note.atMs, resources };
   }, TIMEOUT_MS);
 }
 
@@ -66,33 +83,46 @@ interface StepsInput {
 }
 
 function stepsOf({ told, startMs, endMs, from, to }: StepsInput): Readonly<Record<string, number>> {
-  const first = (site: string, matches: (note: Note) => boolean): number => {
+  const first = (site: string, matches: (note: Note) => boolean): Note => {
     const found = told.find((one) => one.site === site && one.note.atMs >= startMs && matches(one.note));
     if (found === undefined) throw new Error(`${site} left out a step of the change`);
-    return found.note.atMs;
+    return found.note;
   };
   const source = first(from, ({ is }) => is === 'source');
-  const snapshot = first(to, ({ is }) => is === 'snapshot');
-  const own = { 'file watch': source - startMs };
-  if (from === to) {
-    return { ...own, 'hold-off, derive': snapshot - source, 'xDS, Envoy, ACK': endMs - snapshot };
-  }
+  const path = from === to ? [] : federated(first, from, to);
+  const snapshot = first(to, ({ is, atMs }) => is === 'snapshot' && atMs >= (path.at(-1)?.[1] ?? source.atMs));
+  const stamps: readonly Stamp[] = [
+    ['file watch', source.atMs],
+    ...path,
+    [from === to ? 'hold-off, derive' : 'hold-off, derive there', snapshot.atMs],
+    ['xDS, Envoy, ACK', endMs],
+  ];
+  return Object.fromEntries(stamps.map(([step, atMs], index) => [step, atMs - (stamps[index - 1]?.[1] ?? startMs)]));
+}
+
+/** A step, and when it ended. */
+type Stamp = readonly [step: string, atMs: number];
+
+/** From the view of the source in one site to the view of that site in the other. */
+function federated(
+  first: (site: string, matches: (note: Note) => boolean) => Note,
+  from: string,
+  to: string,
+): readonly Stamp[] {
   const derived = first(from, ({ is }) => is === 'derived');
   const commit = first(from, ({ is }) => is === 'commit');
-  const version = told.find(({ note }) => note.is === 'commit' && note.atMs === commit)?.note;
-  const hint = first(to, (note) => {
-    return note.is === 'hint' && version?.is === 'commit' && note.cluster === from && note.version >= version.version;
-  });
-  const read = first(to, (note) => note.is === 'read' && note.cluster === from && note.atMs >= hint);
-  const view = first(to, (note) => note.is === 'view' && note.cluster === from);
-  return {
-    ...own,
-    'hold-off, derive': derived - source,
-    'reserve version, sign': commit - derived,
-    'commit to hint': hint - commit,
-    'read delta': read - hint,
-    verify: view - read,
-    'hold-off, derive (east)': snapshot - view,
-    'xDS, Envoy, ACK': endMs - snapshot,
-  };
+  const version = commit.is === 'commit' ? commit.version : 0;
+  const hint = first(to, (note) => note.is === 'hint' && note.cluster === from && note.version >= version);
+  const after = (is: 'read' | 'accepted' | 'view', atMs: number): Note =>
+    first(to, (note) => note.is === is && note.cluster === from && note.atMs >= atMs);
+  const read = after('read', hint.atMs);
+  const accepted = after('accepted', read.atMs);
+  return [
+    ['hold-off, derive', derived.atMs],
+    ['reserve version, sign', commit.atMs],
+    ['commit to hint', hint.atMs],
+    ['read delta', read.atMs],
+    ['verify', accepted.atMs],
+    ['mark on disk', after('view', accepted.atMs).atMs],
+  ];
 }

@@ -31,8 +31,9 @@ export function report(all: readonly Series[], floor: Quantiles): void {
   console.log(totals(rows));
   for (const one of all) console.log(shares(one));
   const figures = all.map(({ name, lost, gained }) => {
-    const { ms } = rowOf(name, [...lost, ...gained], floor);
-    return { name, ms, steps: stepMedians([...lost, ...gained]) };
+    const { ms, ratio } = rowOf(name, [...lost, ...gained], floor);
+    const steps = stepQuantiles([...lost, ...gained]);
+    return { name, ms, timesFloor: Number(ratio.toFixed(1)), stepP50: mapValues(steps, ({ p50 }) => p50) };
   });
   const met = figures.filter(({ name }) => name.includes('west')).every(({ ms }) => ms.p50 <= TARGET_P50_MS);
   console.log(JSON.stringify({ bench: 'propagation', floor, figures, targetP50Ms: TARGET_P50_MS, met }));
@@ -61,7 +62,7 @@ function totals(rows: readonly Row[]): string {
 
 /** The median of each step, and its share of their sum: medians of steps do not add up to the median of the whole. */
 function shares({ name, lost, gained }: Series): string {
-  const medians = Object.entries(stepMedians([...lost, ...gained]));
+  const medians = Object.entries(stepQuantiles([...lost, ...gained]));
   const sum = medians.reduce((total, [, { p50 }]) => total + p50, 0);
   const changed = [...new Set([...lost, ...gained].flatMap(({ resources }) => resources.map((one) => one.name)))];
   const table = formatTable<(typeof medians)[number]>(
@@ -73,12 +74,18 @@ function shares({ name, lost, gained }: Series): string {
     ],
     medians,
   );
-  return `${table}changed: ${changed.join(', ')}\n`;
+  const everything = quantilesOf([...lost, ...gained].map(({ everythingMs }) => everythingMs)).p50.toFixed(1);
+  const rest = changed.length === 1 ? '' : `; all of it acknowledged after ${everything} (p50)`;
+  return `${table}changed: ${changed.join(', ')}${rest}\n`;
 }
 
-function stepMedians(followed: readonly Followed[]): Readonly<Record<string, Quantiles>> {
+function stepQuantiles(followed: readonly Followed[]): Readonly<Record<string, Quantiles>> {
   const steps = Object.keys(followed[0]?.steps ?? {});
   return Object.fromEntries(
     steps.map((step) => [step, quantilesOf(followed.map((one) => one.steps[step] ?? Number.NaN))]),
   );
+}
+
+function mapValues<A, B>(values: Readonly<Record<string, A>>, of: (value: A) => B): Readonly<Record<string, B>> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, of(value)]));
 }

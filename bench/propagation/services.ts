@@ -49,7 +49,8 @@ export class ServicesFolder {
 }
 
 function documentOf(service: BenchService, address: string): unknown {
-  const port = service.kind === 'http' ? { name: 'http', port: HTTP_PORT, appProtocol: 'http' } : { name: 'tcp', port: TCP_PORT };
+  const port =
+    service.kind === 'http' ? { name: 'http', port: HTTP_PORT, appProtocol: 'http' } : { name: 'tcp', port: TCP_PORT };
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'Service',

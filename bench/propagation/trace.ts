@@ -13,8 +13,8 @@ export type Note =
   /** The signed commit was handed to the store; `committed`: the store confirmed it. */
   | { readonly is: 'commit' | 'committed'; readonly atMs: number; readonly version: number }
   | { readonly is: 'hint'; readonly atMs: number; readonly cluster: string; readonly version: number }
-  /** The delta has been read; `view`: it has been verified and is part of the world. */
-  | { readonly is: 'read' | 'view'; readonly atMs: number; readonly cluster: string }
+  /** The delta has been read; `accepted`: it has been verified; `view`: its mark is on disk and it is part of the world. */
+  | { readonly is: 'read' | 'accepted' | 'view'; readonly atMs: number; readonly cluster: string }
   /** A snapshot goes out, which differs from the last one in these. */
   | { readonly is: 'snapshot'; readonly atMs: number; readonly changed: readonly ResourceVersion[] }
   /** Envoy uses these now. */

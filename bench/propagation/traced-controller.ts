@@ -6,6 +6,7 @@
 import { Controller } from '../../controller/controller.ts';
 import { loadConfig } from '../../controller/config/load.ts';
 import { stateFolder } from '../../controller/state-folder.ts';
+import { Marks } from '../../federation/sync/marks.ts';
 import { openStore } from '../../federation/store/open.ts';
 import { EMPTY_SNAPSHOT } from '../../gateway-config/snapshot.ts';
 import { SystemClock } from '../../runtime/clock.ts';
@@ -18,6 +19,16 @@ import { TracedStore } from './traced-store.ts';
 
 function note(what: Note): void {
   process.stdout.write(`${JSON.stringify(what)}\n`);
+}
+
+/** The marks of a controller are made inside it; there is one such object in this process. */
+function listenToMarks(): void {
+  // oxlint-disable-next-line typescript/unbound-method -- called below with its own `this`
+  const advance = Marks.prototype.advance;
+  Marks.prototype.advance = function (cluster, mark): Promise<void> {
+    note({ is: 'accepted', atMs: stampMs(), cluster });
+    return advance.call(this, cluster, mark);
+  };
 }
 
 function listenToEngine({ engine }: Controller): void {
@@ -63,6 +74,7 @@ if (!loaded.ok) throw new Error(loaded.findings.map(({ message }) => message).jo
 const { config } = loaded;
 const log = createLogger({ level: config.logLevel, base: { component: 'controller', cluster: config.cluster } });
 const components = { clock: new SystemClock(), random: new SystemRandom(), log, metrics: new Metrics() };
+listenToMarks();
 const controller = await Controller.start(config, {
   ...components,
   lookup: () => Promise.resolve([]),

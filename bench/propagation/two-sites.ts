@@ -25,7 +25,16 @@ export async function startTwoSites(
   const [east, west] = [lab.site('east'), lab.site('west')];
   const services = { east: servicesOf(lab, east, changing.east), west: servicesOf(lab, west, changing.west) };
   const link = await startStore(lab);
-  const founder = run(lab, east, 'init', ['--cluster', 'east', '--clusterset', 'bench.example', '--dev', '--store', link, '--up']);
+  const founder = run(lab, east, 'init', [
+    '--cluster',
+    'east',
+    '--clusterset',
+    'bench.example',
+    '--dev',
+    '--store',
+    link,
+    '--up',
+  ]);
   await founder.untilLogged(/shows it, Ctrl-C ends it/, TIMEOUT_MS);
   const joiner = run(lab, west, 'join', ['--token', await token(lab)]);
   const { code } = await joiner.exited;

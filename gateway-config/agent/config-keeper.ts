@@ -31,7 +31,8 @@ export class ConfigKeeper {
     this.#path = init.path;
     this.#failures = components.metrics.counter(
       'isthmus_cache_write_failed_total',
-      'Writes of the kept gateway configuration that failed, for example on a full disk.',
+      'State that could not be written to disk',
+      ['file'],
     );
   }
 
@@ -67,7 +68,7 @@ export class ConfigKeeper {
       .then(() => saveLastConfig(this.#path, { attached, snapshot: snapshot() }))
       .catch((error: unknown) => {
         // The gateway works without it; only a start without the controller would not.
-        this.#failures.add();
+        this.#failures.add({ file: 'last-config' });
         log.error('cannot keep the gateway configuration on disk', { path: this.#path, reason: errorText(error) });
         this.#dirty = true;
       });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AttachResponse } from '../../protos/gen/isthmus/agent/v1/agent_pb.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Metrics } from '../../runtime/metrics.ts';
+import { Metrics } from '../../runtime/metrics.ts';
 import type { Random } from '../../runtime/random.ts';
 import { VoidToken } from '../ir.ts';
 import { GatewayStreams } from '../xds/gateway-streams.ts';
@@ -138,9 +138,11 @@ function startDelivery(components: WithUpstream, owned: Owned, init: DeliveryIni
     { onAccepted: () => ads.controllerAccepted(), onReachable: init.onReachable },
   );
   owned.defer(() => link.close());
-  const local = new GatewayStreams(components, { untilFirstSnapshot: 'refuse', sameGateway: 'replace' });
+  // What the agent's own servers count is not what the controller's of the same process counts.
+  const inner = { ...components, metrics: new Metrics() };
+  const local = new GatewayStreams(inner, { untilFirstSnapshot: 'refuse', sameGateway: 'replace' });
   const ads: AdsFront = new AdsFront({ ...components, link, cache, local });
-  const secrets = new GatewayStreams(components, { untilFirstSnapshot: 'hold', sameGateway: 'keep' });
+  const secrets = new GatewayStreams(inner, { untilFirstSnapshot: 'hold', sameGateway: 'keep' });
   const downstream = new Downstream({ ...components, ads, secrets }, { socketPath: init.paths.agentSocket });
   return { cache, keeper, link, ads, secrets, downstream };
 }

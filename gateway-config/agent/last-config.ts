@@ -78,7 +78,7 @@ export function encodeLastConfig(config: LastConfig): Buffer {
   const body = Buffer.concat(frames);
   const attached = toJson(AttachResponseSchema, config.attached);
   const lengths = frames.map((frame) => frame.length);
-  const digest = digestOf(JSON.stringify(attached), body);
+  const digest = digestOf({ lengths, attached }, body);
   return Buffer.concat([Buffer.from(`${JSON.stringify({ format: FORMAT, digest, lengths, attached })}\n`), body]);
 }
 
@@ -88,7 +88,7 @@ export function decodeLastConfig(bytes: Buffer): LastConfig {
   if (end < 0) throw new LastConfigError('last-config-header', 'it has no header line');
   const header = readHeader(JSON.parse(bytes.toString('utf8', 0, end)));
   const body = bytes.subarray(end + 1);
-  if (digestOf(JSON.stringify(header.attached), body) !== header.digest) {
+  if (digestOf(header, body) !== header.digest) {
     throw new LastConfigError('last-config-digest', 'its checksum is wrong');
   }
   const resources = new Map<TypeUrl, ReadonlyMap<string, Resource>>();
@@ -120,8 +120,9 @@ function readHeader(header: unknown): Header {
   return { digest: header.digest, lengths, attached: header.attached as JsonValue }; // it came out of JSON.parse
 }
 
-function digestOf(attached: string, body: Uint8Array): string {
-  return createHash('sha256').update(attached).update('\n').update(body).digest('hex');
+function digestOf(header: Omit<Header, 'digest'>, body: Uint8Array): string {
+  const said = JSON.stringify([header.lengths, header.attached]);
+  return createHash('sha256').update(`${said}\n`).update(body).digest('hex');
 }
 
 function isMissing(error: unknown): boolean {

@@ -6,11 +6,15 @@ import type { Resource, TypeUrl } from '../snapshot.ts';
  */
 export class Continuity {
   readonly #types = new Map<TypeUrl, RefusalMemory>();
-  /**
-   * Clusters that were sent and whose endpoints were not acknowledged since. Envoy presents the endpoints that it had
-   * before and still waits for them to come (envoy issue 22418), so what it presents does not count for these.
-   */
+  /** Clusters that were sent and whose endpoints, which exist, were not acknowledged since: listeners wait for these. */
   readonly warming = new Set<string>();
+  /**
+   * Clusters that were sent and about whose endpoints nothing was answered since, not even that there are none. Envoy
+   * presents the endpoints that it had before and still waits for them to come (envoy issue 22418), so what it presents
+   * does not count for these. More than `warming`: endpoints that were gone when the cluster was sent, or vanished
+   * after it, may come back on the next stream with the very content that is presented there.
+   */
+  readonly unanswered = new Set<string>();
   #build = '';
 
   refusals(type: TypeUrl): RefusalMemory {

@@ -470,6 +470,61 @@ test('endpoints that vanish while their changed cluster waits for them are told 
   assertConverged(pair);
 });
 
+test('a cluster whose removal was in a refused response is sent again when it comes back as it was', () => {
+  const pair = new Pair();
+  pair.set({ cluster: { c: 'c1' } });
+  pair.connect();
+  pair.deliver('to server');
+  pair.deliver('to client');
+  pair.connect();
+  pair.set({ cluster: { a: 'bad1' } });
+  pair.deliver('to server');
+  pair.deliver('to server');
+  assert.equal(pair.said.at(-1), 'cluster a@bad1 -c');
+  pair.deliver('to client');
+  pair.set({ cluster: { c: 'bad2' } });
+  pair.deliver('to server');
+  pair.deliver('to server');
+  assert.equal(pair.said.at(-1), 'cluster c@bad2');
+  pair.set({ cluster: { c: 'c1' } });
+  pair.settle();
+  assertConverged(pair);
+});
+
+test('endpoints presented by a warming cluster are removable although the ones sent instead were refused', () => {
+  const pair = connected(ONE);
+  pair.set({ ...ONE, cluster: { a: 'c2' } });
+  pair.connect();
+  pair.set({ ...ONE, cluster: { a: 'c2' }, endpoints: { a: 'bad2' } });
+  pair.settle();
+  assert.deepEqual(pair.refused, ['endpoints a@bad2']);
+  pair.set({ ...ONE, cluster: { a: 'c2' }, endpoints: {} });
+  pair.settle();
+  assertConverged(pair);
+});
+
+test('a cluster that changed while it had no endpoints gets them when they come back as they were', () => {
+  const pair = connected(ONE);
+  pair.set({ ...ONE, endpoints: { a: 'e2' } });
+  pair.set({ ...ONE, cluster: { a: 'c2' }, endpoints: {} });
+  pair.set({ ...ONE, cluster: { a: 'c2' }, endpoints: { a: 'e2' } });
+  pair.settle();
+  assert.equal(pair.said.filter((line) => line === 'endpoints a@e2').length, 2);
+  assertConverged(pair);
+});
+
+test('a cluster that changed while it had no endpoints gets them on the next stream, too', () => {
+  const pair = connected(ONE);
+  pair.set({ ...ONE, cluster: { a: 'c2' }, endpoints: {} });
+  pair.deliver('to client');
+  assert.deepEqual([...pair.client.warming], ['a']);
+  pair.connect();
+  pair.set({ ...ONE, cluster: { a: 'c2' } });
+  pair.settle();
+  assert.equal(pair.said.filter((line) => line === 'endpoints a@e1').length, 1);
+  assertConverged(pair);
+});
+
 test('endpoints that arrive after the client has unsubscribed from them are nowhere left over', () => {
   const pair = new Pair();
   pair.set({ cluster: { d: 'c1', a: 'bad1' } });

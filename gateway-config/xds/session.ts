@@ -133,11 +133,22 @@ export class XdsSession {
   }
 
   #presented(stream: TypeStream, request: XdsRequest, effects: SessionEffect[]): void {
+    if (stream.type === TYPE_URL.cluster) {
+      for (const name of this.#continuity.unanswered) {
+        // It is sent before anything can wait for its endpoints; and without this the set would grow for ever.
+        if (!request.presented.has(name)) this.#continuity.unanswered.delete(name);
+      }
+    }
     const versions: (readonly [string, string])[] = [];
     for (const [name, version] of request.presented) {
       if (!stream.subscription.covers(name)) continue;
-      if (stream.type === TYPE_URL.endpoints && this.#continuity.warming.has(name)) continue;
       stream.present(name, version);
+      if (stream.type === TYPE_URL.endpoints && this.#continuity.unanswered.has(name)) {
+        // It does not count as an answer, but must not be forgotten: when what is sent instead is refused, the client
+        // goes on with what it presented, and that must be removable.
+        stream.ask(name);
+        continue;
+      }
       versions.push([name, version]);
     }
     if (versions.length > 0) effects.push({ kind: 'acknowledged', type: stream.type, versions, gone: [] });
@@ -145,16 +156,20 @@ export class XdsSession {
 
   #judged(type: TypeUrl, outcome: Outcome, effects: SessionEffect[]): void {
     const { acknowledged, removed, refused } = outcome;
-    const { warming } = this.#continuity;
-    if (type === TYPE_URL.endpoints) for (const [name] of acknowledged) warming.delete(name);
+    if (type === TYPE_URL.endpoints) for (const [name] of acknowledged) this.#answered(name);
     if (type === TYPE_URL.endpoints || type === TYPE_URL.cluster) {
-      for (const name of removed) warming.delete(name);
-      for (const { name } of refused) warming.delete(name);
+      for (const name of removed) this.#answered(name);
+      for (const { name } of refused) this.#answered(name);
     }
     if (acknowledged.length + removed.length > 0) {
       effects.push({ kind: 'acknowledged', type, versions: acknowledged, gone: removed });
     }
     for (const refusal of refused) effects.push({ kind: 'refused', type, ...refusal });
+  }
+
+  #answered(cluster: string): void {
+    this.#continuity.warming.delete(cluster);
+    this.#continuity.unanswered.delete(cluster);
   }
 
   #pump(nowMs: number, effects: SessionEffect[]): void {
@@ -197,8 +212,10 @@ export class XdsSession {
     const endpoints = resourcesOf(this.#snapshot, TYPE_URL.endpoints);
     const stream = this.#streams.get(TYPE_URL.endpoints);
     for (const { name } of clusters) {
-      if (!endpoints.has(name)) continue;
-      this.#continuity.warming.add(name);
+      this.#continuity.unanswered.add(name);
+      if (endpoints.has(name)) this.#continuity.warming.add(name);
+      // Also when there are none just now. They may come back with the content that is on its way, whose
+      // acknowledgement is for the cluster before; otherwise their absence is the answer that ends the warming.
       if (stream?.subscription.names.has(name) === true) stream.ask(name);
     }
   }

@@ -25,7 +25,7 @@ interface Uncertain {
   readonly before: Known | undefined;
   /** Versions that Envoy may have applied although it refused the response that they were in. */
   readonly tried: Set<string>;
-  /** It was asked for again: the client may have thrown away what it had. */
+  /** It was asked for again, or a refused response removed it: the client may have thrown away what it had. */
   readonly mayLack: boolean;
 }
 
@@ -208,10 +208,12 @@ export class TypeStream {
     // Envoy refuses the response but applies what is good in it, so for each name it is now unknown what the client
     // has. Smaller responses find out.
     for (const name of names) {
-      const uncertain = this.#uncertain.get(name) ?? { before: this.#has.get(name), tried: new Set(), mayLack: false };
+      const earlier = this.#uncertain.get(name) ?? { before: this.#has.get(name), tried: new Set(), mayLack: false };
       const tried = inFlight.sent.get(name)?.version;
-      if (tried !== undefined) uncertain.tried.add(tried);
-      this.#uncertain.set(name, uncertain);
+      if (tried !== undefined) earlier.tried.add(tried);
+      // A removal is good in it, too. A cluster that was taken to be still there, because the response that removed it
+      // was refused for another's sake, was not sent again when it came back with the content it had had before.
+      this.#uncertain.set(name, { ...earlier, mayLack: earlier.mayLack || tried === undefined });
       this.#has.delete(name);
     }
     this.#suspects.push(...splitRefused(names, verdict.message));
