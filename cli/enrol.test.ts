@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { askController } from './admin-client.ts';
@@ -53,6 +54,19 @@ spec:
   ports: [{name: http, port: 80, appProtocol: http}]
   endpoints: [{address: 192.0.2.10, ports: {http: 8080}}]
 `;
+
+function text(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.on('end', () => resolve(body));
+    });
+    asked.on('error', reject).end();
+  });
+}
 
 interface ServiceList {
   readonly items: readonly {
@@ -184,4 +198,19 @@ test('a site file never holds the claim secret of its store, and keys are for th
   for (const file of ['site.yaml', 'keys/root.pem', 'keys/cluster-ca.pem']) {
     assert.equal((await stat(join(stateDir, file))).mode & 0o777, 0o600, file);
   }
+});
+
+test('a services file that becomes invalid is told in the log, in /readyz and in the metrics, and its last good is kept', async (t) => {
+  const folder = await folderOf(t);
+  const [east, services] = [join(folder, 'east'), join(folder, 'services.yaml')];
+  await writeFile(services, SERVICE);
+  await isthmus(t, initArguments(east, await freePort(), ['--services', services]));
+  const controller = await startController(t, east);
+  await writeFile(services, SERVICE.replace('port: 80', 'port: eighty'));
+  const page = (path: string) => text(join(east, 'admin.sock'), path);
+  await until('the finding', async () => (await page('/readyz')).includes('last good kept, 1 problem'));
+  assert.match(await page('/readyz'), /^\[\+\] sources: .*services\.yaml:6.*\n[^]*\nok\n$/);
+  assert.match(await page('/metrics'), /^isthmus_source_findings\{severity="error"\} 1$/m);
+  assert.match(controller.output, /services\.yaml/);
+  assert.notEqual(await callAt(east), undefined);
 });

@@ -130,14 +130,14 @@ function joining(authority: Authority, folder: StateFolder, token: JoinToken): R
 }
 
 /** The desk looks until the joiner is satisfied. */
-async function admitted(desk: JoinDesk, join: ReturnType<typeof joinHere>): ReturnType<typeof joinHere> {
-  let over = false;
-  const done = join.finally(() => {
-    over = true;
+async function admitted(desk: JoinDesk, joiner: ReturnType<typeof joinHere>): ReturnType<typeof joinHere> {
+  const state = { over: false };
+  const done = joiner.finally(() => {
+    state.over = true;
   });
   // A refusal is the caller's to see, after the loop.
   done.catch(() => undefined);
-  while (!over) {
+  while (!state.over) {
     await desk.look();
     await components.clock.sleep(5);
   }
@@ -158,7 +158,7 @@ for (const [step, when] of [
     const authority = await Authority.found(t);
     const token = await authority.token(await authority.desk());
     const folder = await folderOf(t);
-    const join = joining(authority, folder, token);
+    const joiner = joining(authority, folder, token);
     await requested(authority);
     const dying = await authority.desk(dyingAt(authority.store, step, when));
     await dying.look();
@@ -167,7 +167,7 @@ for (const [step, when] of [
     assert.ok(rosterInStore !== undefined);
     // Its follower has read the store by the time it can serve again.
     if (rosterInStore.version > authority.version) authority.rosterBytes = rosterInStore.bytes;
-    const { rosterVersion } = await admitted(await authority.desk(), join);
+    const { rosterVersion } = await admitted(await authority.desk(), joiner);
     assert.deepEqual([rosterVersion, authority.version], [2, 2]);
     const trust = await loadSiteTrust(
       { folder, random: components.random },
@@ -193,7 +193,7 @@ test('a join that a crash interrupted keeps its place before one that came later
   for (const token of others) joins.push(joining(authority, await folderOf(t), token));
   while ((await authority.store.join.pending()).length < 3) await components.clock.sleep(5);
   const restarted = await authority.desk();
-  const joined = await Promise.all(joins.map((join) => admitted(restarted, join)));
+  const joined = await Promise.all(joins.map((joiner) => admitted(restarted, joiner)));
   assert.ok(joined.every(({ rosterVersion }) => rosterVersion >= 2));
   assert.equal(authority.version, 4);
 });

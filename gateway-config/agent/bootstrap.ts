@@ -53,6 +53,8 @@ const CONNECT_TIMEOUT_MS = 1_000;
 /** A lost agent or controller is back within a second; Envoy's own default waits up to 30 s. */
 const RECONNECT_BACK_OFF_MS = { base: 100, max: 1_000 };
 const ADMIN_SOCKET_MODE = 0o600;
+/** Far above what one gateway serves (file descriptors end first on most hosts): a bound, so that there is one. */
+const DOWNSTREAM_CONNECTIONS_MAX = 100_000;
 /** Shares of the heap. First give back what is free, then refuse new requests, then new connections. */
 const OVERLOAD_AT = { shrink: 0.85, requests: 0.95, connections: 0.98 };
 
@@ -218,20 +220,19 @@ const STATS_TAGS: MessageInitShape<typeof TagSpecifierSchema>[] = [
   },
 ];
 
-/** As JSON, because the monitor's message is not among the generated ones and only its two fields are needed. */
+/** As JSON, because the monitors' messages are not among the generated ones and only one field of each is needed. */
 function overloadManager(heapBytes: number): JsonObject {
-  const monitor = 'envoy.resource_monitors.fixed_heap';
-  const at = (value: number): JsonObject[] => [{ name: monitor, threshold: { value } }];
+  const heap = 'envoy.resource_monitors.fixed_heap';
+  const at = (value: number): JsonObject[] => [{ name: heap, threshold: { value } }];
   return {
     refreshInterval: '0.25s',
     resourceMonitors: [
-      {
-        name: monitor,
-        typedConfig: {
-          '@type': 'type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig',
-          maxHeapSizeBytes: String(heapBytes),
-        },
-      },
+      monitor(heap, 'fixed_heap.v3.FixedHeapConfig', { maxHeapSizeBytes: String(heapBytes) }),
+      monitor(
+        'envoy.resource_monitors.global_downstream_max_connections',
+        'downstream_connections.v3.DownstreamConnectionsConfig',
+        { maxActiveDownstreamConnections: String(DOWNSTREAM_CONNECTIONS_MAX) },
+      ),
     ],
     actions: [
       { name: 'envoy.overload_actions.shrink_heap', triggers: at(OVERLOAD_AT.shrink) },
@@ -239,4 +240,9 @@ function overloadManager(heapBytes: number): JsonObject {
       { name: 'envoy.overload_actions.stop_accepting_connections', triggers: at(OVERLOAD_AT.connections) },
     ],
   };
+}
+
+function monitor(name: string, message: string, config: JsonObject): JsonObject {
+  const type = `type.googleapis.com/envoy.extensions.resource_monitors.${message}`;
+  return { name, typedConfig: { '@type': type, ...config } };
 }

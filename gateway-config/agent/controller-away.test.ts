@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { OWN_SECRET_WAIT_MS } from '../resources/settings.ts';
 import { type Snapshot, TYPE_URL } from '../snapshot.ts';
 import {
   badListener,
@@ -14,6 +15,7 @@ import {
   route,
   snapshotOf,
   tcpListener,
+  tlsListener,
   withResources,
 } from './envoy-resources.fixture.ts';
 import {
@@ -132,7 +134,7 @@ test('a killed envoy comes back with its whole configuration while the controlle
   process.kill(pid, 'SIGKILL');
   await eventually(() => agent.envoyPid !== undefined && agent.envoyPid !== pid);
   await agent.live(AbortSignal.timeout(WAIT_MS));
-  assert.equal(await answers(s.port), 200);
+  await eventually(async () => (await answers(s.port)) === 200);
   const second = await s.startServer(s.snapshot);
   await programmed(second, s.snapshot);
   assert.equal(await sentResources(second), 0);
@@ -150,12 +152,29 @@ test('agent and envoy start from disk while the controller is away, and take wha
   await using agent = await s.startGateway();
   await agent.live(AbortSignal.timeout(WAIT_MS));
   assert.equal(agent.server, 'cache');
-  assert.equal(await answers(s.port), 200);
+  await eventually(async () => (await answers(s.port)) === 200);
   const changed = withResources(s.snapshot, route('web', 204));
   const second = await s.startServer(changed);
   await programmed(second, changed);
   assert.equal(await sentResources(second), 1);
   await eventually(async () => (await answers(s.port)) === 204);
+});
+
+test('started from disk without a controller, and so without a certificate, a gateway serves local traffic', async () => {
+  await using s = await site();
+  const tls = tlsListener('tls', await freePort(), 'one');
+  const both = withResources(s.snapshot, tls);
+  const first = await s.startServer(both);
+  {
+    await using agent = await s.startGateway();
+    await agent.live(AbortSignal.timeout(WAIT_MS));
+    await programmed(first, both);
+  }
+  await s.stopServer();
+  await using _agent = await s.startGateway();
+  await eventually(async () => (await answers(s.port)) === 200, OWN_SECRET_WAIT_MS * 3);
+  const second = await s.startServer(both);
+  await programmed(second, both);
 });
 
 test('with no controller and nothing kept there is no half-ready gateway', async () => {
@@ -165,7 +184,7 @@ test('with no controller and nothing kept there is no half-ready gateway', async
   const controller = await s.startServer(s.snapshot);
   await using agent = await starting;
   await agent.live(AbortSignal.timeout(WAIT_MS));
-  assert.equal(await answers(s.port), 200);
+  await eventually(async () => (await answers(s.port)) === 200);
   assert.equal(controller.attached.length, 1);
 });
 
@@ -213,7 +232,7 @@ test('a controller that accepts connections and says nothing does not keep a kil
   process.kill(pid, 'SIGKILL');
   await eventually(() => agent.envoyPid !== undefined && agent.envoyPid !== pid);
   await agent.live(AbortSignal.timeout(WAIT_MS));
-  assert.equal(await answers(s.port), 200);
+  await eventually(async () => (await answers(s.port)) === 200);
   for (const socket of sockets) socket.destroy();
   await new Promise<void>((resolve) => mute.close(() => resolve()));
 });
@@ -251,10 +270,10 @@ test('an agent that is killed leaves no envoy behind, and the next one starts on
   const program = join(import.meta.dirname, 'agent-process.fixture.ts');
   const killed = spawn(process.execPath, [program, s.socketPath, s.stateDir], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(killed.stdout, 'data')) as [Buffer]; // the process id of Envoy
-  assert.equal(await answers(s.port), 200);
+  await eventually(async () => (await answers(s.port)) === 200);
   killed.kill('SIGKILL');
   await eventually(() => !existsSync(`/proc/${line.toString().trim()}/exe`));
   await using agent = await s.startGateway();
   await agent.live(AbortSignal.timeout(WAIT_MS));
-  assert.equal(await answers(s.port), 200);
+  await eventually(async () => (await answers(s.port)) === 200);
 });

@@ -13,7 +13,7 @@ import { TcpProxySchema } from '../gen/envoy/extensions/filters/network/tcp_prox
 import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { DownstreamTlsContextSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { encodeResource, type TypedResource } from '../resources/encode.ts';
-import { fromAgent } from '../resources/messages.ts';
+import { fromAds, fromAgent } from '../resources/messages.ts';
 import { type Resource, type Snapshot, TYPE_ORDER, TYPE_URL, type TypeUrl } from '../snapshot.ts';
 
 /** Small resources for tests of delivery: what they do to traffic is tested where they are made. */
@@ -89,11 +89,17 @@ export function tcpListener(name: string, port: number, cluster: string): TypedR
   });
 }
 
-/** A TCP listener that shows the gateway's own certificate. */
-export function tlsListener(name: string, port: number, cluster: string): TypedResource {
+/** A TCP listener that shows the gateway's own certificate, and checks that of clients against an anchor from ADS. */
+export function tlsListener(name: string, port: number, cluster: string, anchorName?: string): TypedResource {
   const proxy = create(TcpProxySchema, { statPrefix: name, clusterSpecifier: { case: 'cluster', value: cluster } });
   const context = create(DownstreamTlsContextSchema, {
-    commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: 'own', sdsConfig: fromAgent() }] },
+    commonTlsContext: {
+      tlsCertificateSdsSecretConfigs: [{ name: 'own', sdsConfig: fromAgent() }],
+      validationContextType:
+        anchorName === undefined
+          ? { case: undefined }
+          : { case: 'validationContextSdsSecretConfig', value: { name: anchorName, sdsConfig: fromAds() } },
+    },
   });
   return encodeResource(TYPE_URL.listener, name, ListenerSchema, {
     name,

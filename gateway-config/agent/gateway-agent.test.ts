@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { toPem } from '../../trust/certificates.ts';
 import { TYPE_URL } from '../snapshot.ts';
 import {
+  anchor,
   badListener,
   edsCluster,
   endpoints,
@@ -11,6 +13,7 @@ import {
   route,
   snapshotOf,
   tcpListener,
+  tlsListener,
   withResources,
   without,
 } from './envoy-resources.fixture.ts';
@@ -26,7 +29,8 @@ import {
   WAIT_MS,
 } from './site.fixture.ts';
 
-/** Real Envoys behind the agent, a real controller's server in front of it. */
+// Real Envoys behind the agent, a real controller's server in front of it.
+
 /** What a hanging cluster update would take: Envoy's default initial fetch time-out. */
 const ENVOY_STALL_MS = 15_000;
 
@@ -150,6 +154,46 @@ test('a listener may take over the port of one that goes in the same change', as
   controller.server.setSnapshot(without(next, TYPE_URL.route, 'web'));
   await programmed(controller, controller.server.snapshot);
   assert.deepEqual(controller.server.ledger.standing(GATEWAY, controller.server.snapshot).refused, []);
+});
+
+test('an anchor comes with its listener, changes, goes with it and comes back', async () => {
+  await using site = await oneServiceSite();
+  const { snapshot, controller } = site;
+  const { ledger } = controller.server;
+  const listener = tlsListener('tls', await freePort(), 'one', 'anchor|west');
+  const pems = [1, 2].map(() => toPem([new TestAuthority().clusterCa]));
+  for (const pem of [...pems, ...pems]) {
+    const next = withResources(snapshot, anchor('anchor|west', pem), listener);
+    controller.server.setSnapshot(next);
+    await programmed(controller, next, ENVOY_STALL_MS / 3);
+    assert.deepEqual(ledger.standing(GATEWAY, next).refused, []);
+    if (pem === pems[0]) continue;
+    controller.server.setSnapshot(snapshot);
+    const gone = (): boolean =>
+      ledger.version(GATEWAY, TYPE_URL.secret, 'anchor|west') === undefined &&
+      ledger.version(GATEWAY, TYPE_URL.listener, 'tls') === undefined;
+    await ledger.when(gone, AbortSignal.timeout(ENVOY_STALL_MS / 3));
+  }
+});
+
+test('a service that comes and goes faster than envoy follows ends as it is last, without a stall', async () => {
+  await using site = await oneServiceSite();
+  const { snapshot, controller, agent } = site;
+  const port = await freePort();
+  const there = (flap: number) =>
+    withResources(snapshot, edsCluster('two', 250 + flap), endpoints('two', 1), tcpListener('two', port, 'two'));
+  for (let flap = 0; flap < 40; flap++) {
+    controller.server.setSnapshot(there(flap));
+    if (flap % 3 === 0) await agent.admin.state();
+    controller.server.setSnapshot(snapshot);
+    if (flap % 5 === 0) await agent.admin.state();
+  }
+  const last = there(1_000);
+  controller.server.setSnapshot(last);
+  await programmed(controller, last, ENVOY_STALL_MS / 3);
+  assert.deepEqual(controller.server.ledger.standing(GATEWAY, last).refused, []);
+  const clusters = (await agent.admin.get('/clusters')).toString('utf8');
+  assert.ok(clusters.includes('two::127.0.0.1:1::'));
 });
 
 test('a gateway set without any cluster or listener goes live, not half an hour later', async () => {

@@ -38,7 +38,7 @@ function checkedCluster(name: string, altStatName = ''): TypedResource {
   });
 }
 
-test('the controller hears of peers and checked endpoints, and of an endpoint that dies', async () => {
+test('the controller hears of peers and checked endpoints, and of one that dies; envoy counts by peer and service', async () => {
   await using made = new AsyncDisposableStack();
   const folder = made.use(await makeFolder());
   const living = createServer();
@@ -65,4 +65,8 @@ test('the controller hears of peers and checked endpoints, and of an endpoint th
   assert.deepEqual(peers, [{ cluster: 'west', healthy: 1, total: 2 }]);
   await new Promise((resolve) => living.close(resolve));
   await eventually(() => isHealthy('ns/web:80') === false && latest()?.peers[0]?.healthy === 0);
+
+  const stats = (await agent.admin.get('/stats/prometheus?filter=membership_total')).toString('utf8');
+  assert.match(stats, /^envoy_cluster_membership_total\{.*isthmus_peer="west".*\} 2$/m);
+  assert.match(stats, /^envoy_cluster_membership_total\{.*isthmus_service="ns\/web[:_]80".*\} 1$/m);
 });

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseClusterId, parseNetworkId } from '../federation/model/ids.ts';
+import { EMPTY_LOCAL_VIEW } from '../federation/model/local.ts';
+import { exampleChain, exampleService, exampleView, LIVE } from '../federation/model/testing/records.fixture.ts';
+import type { ClusterView } from '../federation/model/state.ts';
+import { VoidToken } from '../gateway-config/ir.ts';
+import { ManualClock } from '../runtime/clock.ts';
+import { silentLogger } from '../runtime/log.ts';
+import { Metrics } from '../runtime/metrics.ts';
+import { DOMAIN, makeClusterset, WEST } from '../trust/clusterset.fixture.ts';
+import { derive } from './derive.ts';
+import { Engine } from './engine.ts';
+import type { World } from './world.ts';
+
+const { roster } = makeClusterset();
+
+const world: World = {
+  site: {
+    cluster: parseClusterId('east'),
+    network: parseNetworkId('a'),
+    clustersetDomain: DOMAIN,
+    softwareVersion: '0.1.0',
+    gatewaySet: 'default',
+    eastWest: { address: '0.0.0.0', port: 15_443 },
+    egressAddress: '127.0.0.1',
+  },
+  gateways: [],
+  local: EMPTY_LOCAL_VIEW,
+  roster,
+  views: new Map(),
+  health: new Map([[WEST, { liveness: LIVE, serving: true }]]),
+  unhealthy: new Set(),
+  addresses: new Map(),
+  ports: new Map(),
+  voidToken: new VoidToken('0'.repeat(64)),
+  chain: exampleChain(),
+};
+const west = exampleView('west', [exampleService()]);
+
+function started() {
+  const clock = new ManualClock();
+  const snapshots: unknown[] = [];
+  const engine = new Engine(
+    { clock, log: silentLogger, metrics: new Metrics() },
+    {
+      world,
+      onOwnRecords: () => undefined,
+      onSnapshot: (snapshot) => void snapshots.push(snapshot),
+      onDerived: () => undefined,
+    },
+  );
+  return { clock, engine, snapshots };
+}
+
+test('a world that did not change is worked out to the very same values', () => {
+  const first = derive({ ...world, views: new Map([[WEST, west]]) });
+  const second = derive({ ...first.world }, first);
+  assert.equal(second.snapshot, first.snapshot);
+  assert.equal(second.state, first.state);
+  assert.equal(second.ports, first.ports);
+});
+
+test('a peer that the roster quarantines contributes nothing, whatever is kept of it', () => {
+  const members = roster.members.map((member) => {
+    return member.cluster === WEST ? { ...member, status: 'quarantined' as const } : member;
+  });
+  const before = derive({ ...world, views: new Map([[WEST, west]]) });
+  assert.equal(before.state.peers.size, 1);
+  assert.equal(derive({ ...before.world, roster: { ...roster, members } }, before).state.peers.size, 0);
+});
+
+test('an imported port keeps its gateway port when the peer goes and comes', () => {
+  const first = derive({ ...world, views: new Map([[WEST, west]]) });
+  const without = derive({ ...first.world, views: new Map() }, first);
+  const again = derive({ ...without.world, views: new Map([[WEST, west]]) }, without);
+  assert.deepEqual([...again.ports], [...first.ports]);
+  assert.equal(first.ports.size, 1);
+});
+
+test('changes of one moment make one snapshot', async () => {
+  const { clock, engine, snapshots } = started();
+  await clock.advance(1_000);
+  engine.withView(west);
+  engine.update({ health: new Map(world.health) });
+  await clock.advance(100);
+  assert.equal(snapshots.length, 1);
+});
+
+test('what waits for its turn can be worked out at once, and is not worked out again', async () => {
+  const { clock, engine, snapshots } = started();
+  engine.withView(west);
+  engine.settle();
+  assert.equal(engine.derived.state.peers.size, 1);
+  await clock.advance(100);
+  assert.equal(snapshots.length, 1);
+});
+
+test('data that cannot be worked out leave the last result in force, and the next good data heal it', async () => {
+  const { clock, engine } = started();
+  engine.withView(west);
+  await clock.advance(100);
+  const before = engine.derived;
+  // Not a view at all: stands for whatever nobody thought of.
+  engine.withView({ cluster: WEST } as unknown as ClusterView);
+  await clock.advance(100);
+  assert.equal(engine.derived, before);
+  assert.notEqual(engine.failure, undefined);
+  engine.withView(exampleView('west', []));
+  await clock.advance(100);
+  assert.deepEqual([engine.failure, engine.derived.state.services.size], [undefined, 0]);
+});
