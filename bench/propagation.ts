@@ -23,8 +23,8 @@ import { startTwoSites } from './propagation/two-sites.ts';
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const CHANGES = Number(positionals[0] ?? '200');
-/** Thrown away: compiling, first pages, TLS. */
-const WARM_UP = 20;
+/** Thrown away: V8 compiles the path only after some dozens of changes, and the first ones open connections. */
+const WARM_UP = 60;
 /** Between two changes: at random, so that they do not keep step with any timer. */
 const GAP_MS = { min: 30, max: 90 };
 

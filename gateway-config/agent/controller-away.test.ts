@@ -271,7 +271,9 @@ test('an agent that is killed leaves no envoy behind, and the next one starts on
   const killed = spawn(process.execPath, [program, s.socketPath, s.stateDir], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(killed.stdout, 'data')) as [Buffer]; // the process id of Envoy
   await eventually(async () => (await answers(s.port)) === 200);
+  const exited = once(killed, 'exit');
   killed.kill('SIGKILL');
+  await exited;
   await eventually(() => !existsSync(`/proc/${line.toString().trim()}/exe`));
   await using agent = await s.startGateway();
   await agent.live(AbortSignal.timeout(WAIT_MS));
