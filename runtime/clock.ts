@@ -45,6 +45,11 @@ export class SystemClock implements Clock {
   }
 
   after(delayMs: number, task: () => void): Timer {
+    if (delayMs <= 0) {
+      // A timer of 0 ms waits for 1 ms at least: much, where a change passes several of them on its way to Envoy.
+      const immediate = setImmediate(task);
+      return { cancel: () => clearImmediate(immediate) };
+    }
     const handle = setTimeout(task, delayMs);
     return { cancel: () => clearTimeout(handle) };
   }

@@ -14,9 +14,13 @@ export interface Generations {
 
 export async function writeGeneration(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    await writeSynced(temporary, bytes);
+    await writeSynced(temporary, bytes).catch(async (error: unknown) => {
+      // Asked only when it is missing: this runs on the way of every remote change.
+      if (!isMissing(error)) throw error;
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await writeSynced(temporary, bytes);
+    });
   } catch (error) {
     // Half a file on a full disk only makes it fuller.
     await ignoreMissing(unlink(temporary));
