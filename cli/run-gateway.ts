@@ -6,6 +6,7 @@ import { runGatewayAgent } from '../gateway-config/agent/gateway-agent.ts';
 import { SystemClock } from '../runtime/clock.ts';
 import { createLogger } from '../runtime/log.ts';
 import { Metrics } from '../runtime/metrics.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { SystemRandom } from '../runtime/random.ts';
 import { preparePrivateFolder } from '../trust/private-file.ts';
 
@@ -40,10 +41,7 @@ export async function runGateway(config: SiteConfig, run: GatewayRun, signal: Ab
   try {
     await agent.live(signal);
     log.info('gateway serves', { envoyPid: agent.envoyPid });
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    await untilAborted(signal);
   } finally {
     await agent.close();
   }

@@ -7,6 +7,7 @@ import type { Logger } from '../runtime/log.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
 import { preparePrivateFolder } from '../trust/private-file.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { AdminServer } from './admin/server.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { adminParts } from './admin-parts.ts';
@@ -62,7 +63,7 @@ export async function runController(config: SiteConfig, components: RunComponent
   await admin.start();
   running.defer(() => admin.close());
   log.info('controller serves', { cluster: config.cluster, version: softwareVersion(), stateDir: config.stateDir });
-  await stopped(signal);
+  await untilAborted(signal);
   log.info('controller stops; gateways and other clusters keep what they have');
 }
 
@@ -100,11 +101,4 @@ function publicStoreUrl(config: SiteConfig): string {
 
 async function lookup(host: string): Promise<readonly string[]> {
   return (await dnsLookup(host, { all: true })).map(({ address }) => address);
-}
-
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/log.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { loadNamedTopology } from '../topologies/load.ts';
 import { countsAgree } from './envoy-counts.ts';
 import { type Federation, HTTP_RATE, startFederation, TCP_RATE } from './federation.ts';
@@ -83,8 +84,5 @@ async function startLoad({ load, east, clock }: Federation): Promise<void> {
 
 async function keepRunning(federation: Federation, keep: NonNullable<DemoInit['keep']>): Promise<void> {
   await keep.onReady(federation);
-  await new Promise<void>((resolve) => {
-    if (keep.signal.aborted) resolve();
-    else keep.signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await untilAborted(keep.signal);
 }

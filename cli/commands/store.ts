@@ -40,6 +40,7 @@ async function serve(options: ServeOptions, io: Io): Promise<void> {
   const { createLogger } = await import('../../runtime/log.ts');
   const { Metrics } = await import('../../runtime/metrics.ts');
   const { SystemRandom } = await import('../../runtime/random.ts');
+  const { untilAborted } = await import('../../runtime/until-aborted.ts');
   const { preparePrivateFolder } = await import('../../trust/private-file.ts');
   const log = createLogger({ level: options.logLevel, base: { component: 'store' } });
   await preparePrivateFolder(options.stateDir);
@@ -53,9 +54,6 @@ async function serve(options: ServeOptions, io: Io): Promise<void> {
   );
   io.stdout.write(`${served.link}\n`);
   const signal = io.stopSignal();
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await untilAborted(signal);
   await served.close();
 }
