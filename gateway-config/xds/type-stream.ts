@@ -1,4 +1,5 @@
 import type { Resource, ResourceMap, TypeUrl } from '../snapshot.ts';
+import { ClientCopy, type Known } from './client-copy.ts';
 import { REMOVAL, type RefusalMemory } from './continuity.ts';
 import { splitRefused } from './refused-parts.ts';
 import { Subscription } from './subscription.ts';
@@ -9,28 +10,11 @@ import { Subscription } from './subscription.ts';
  * every change of one endpoint.
  */
 
-/** What the client has of a name. Sent on this stream: the whole resource; presented by the client: its version. */
-export interface Known {
-  readonly version: string;
-  readonly encoded?: Uint8Array | undefined;
-}
-
 export interface Outgoing {
   readonly nonce: string;
   readonly resources: readonly Resource[];
   readonly removed: readonly string[];
 }
-
-interface Uncertain {
-  readonly before: Known | undefined;
-  /** Versions that Envoy may have applied although it refused the response that they were in. */
-  readonly tried: Set<string>;
-  /** It was asked for again, or a refused response removed it: the client may have thrown away what it had. */
-  readonly mayLack: boolean;
-}
-
-/** The client has some content of a name, but which is not known: no version equals it. */
-const UNNAMED: Known = { version: '' };
 
 interface InFlight {
   readonly nonce: string;
@@ -57,9 +41,7 @@ export class TypeStream {
   readonly type: TypeUrl;
   readonly subscription = new Subscription();
   readonly #refusals: RefusalMemory;
-  readonly #has = new Map<string, Known>();
-  /** Asked for again, or in a refused response with others: the client may have what was before, or any of `tried`. */
-  readonly #uncertain = new Map<string, Uncertain>();
+  readonly #copy = new ClientCopy();
   /** Names whose wanted content may differ from what the client has. */
   readonly #dirty = new Set<string>();
   /** Asked for, but there is no such thing: told at once, as a cluster may wait for it and everything for that. */
@@ -96,16 +78,16 @@ export class TypeStream {
   }
 
   has(name: string): boolean {
-    return this.#has.has(name) || this.#uncertain.has(name);
+    return this.#copy.mayHave(name);
   }
 
   known(name: string): Known | undefined {
-    return this.#has.get(name);
+    return this.#copy.known(name);
   }
 
   /** A reconnecting client says what it has. */
   present(name: string, version: string): void {
-    this.#has.set(name, { version });
+    this.#copy.present(name, version);
     this.#dirty.add(name);
   }
 
@@ -115,14 +97,14 @@ export class TypeStream {
 
   /** The client asked for it: answered whatever we believe it has. */
   ask(name: string): void {
-    this.#doubt(name);
+    this.#copy.doubt(name, this.#inFlight?.sent.get(name)?.version);
+    this.#disregardInFlight(name);
     this.#asked.add(name);
     this.#dirty.add(name);
   }
 
   drop(name: string): void {
-    this.#has.delete(name);
-    this.#uncertain.delete(name);
+    this.#copy.gone(name);
     this.#disregardInFlight(name);
     this.#asked.delete(name);
     this.#dirty.delete(name);
@@ -183,14 +165,12 @@ export class TypeStream {
   #accepted(inFlight: InFlight): Outcome {
     const acknowledged: (readonly [string, string])[] = [];
     for (const [name, resource] of inFlight.sent) {
-      this.#has.set(name, resource);
-      this.#uncertain.delete(name);
+      this.#copy.accepted(name, resource);
       this.#refusals.accept(name, resource.version);
       acknowledged.push([name, resource.version]);
     }
     for (const name of inFlight.removed) {
-      this.#has.delete(name);
-      this.#uncertain.delete(name);
+      this.#copy.gone(name);
       this.#refusals.forget(name);
     }
     if (inFlight.completes !== undefined) this.#completed = inFlight.completes;
@@ -205,31 +185,15 @@ export class TypeStream {
     // again before the refusal came, as its cluster was sent anew: the refusal is a's, b is in use. Blaming b held its
     // good content back, and forgot that the client has it, so that it was never removed.
     if (inFlight.names === 1) return this.#refusedAlone(only, inFlight, verdict);
-    // Envoy refuses the response but applies what is good in it, so for each name it is now unknown what the client
-    // has. Smaller responses find out.
-    for (const name of names) {
-      const earlier = this.#uncertain.get(name) ?? { before: this.#has.get(name), tried: new Set(), mayLack: false };
-      const tried = inFlight.sent.get(name)?.version;
-      if (tried !== undefined) earlier.tried.add(tried);
-      // A removal is good in it, too. A cluster that was taken to be still there, because the response that removed it
-      // was refused for another's sake, was not sent again when it came back with the content it had had before.
-      this.#uncertain.set(name, { ...earlier, mayLack: earlier.mayLack || tried === undefined });
-      this.#has.delete(name);
-    }
+    // Smaller responses find out which one it was.
+    for (const name of names) this.#copy.refusedWithOthers(name, inFlight.sent.get(name)?.version);
     this.#suspects.push(...splitRefused(names, verdict.message));
     return NOTHING;
   }
 
   #refusedAlone(name: string, inFlight: InFlight, verdict: { message: string; nowMs: number }): Outcome {
     const version = inFlight.sent.get(name)?.version ?? REMOVAL;
-    const uncertain = this.#uncertain.get(name);
-    const before = uncertain === undefined ? this.#has.get(name) : uncertain.before;
-    // An earlier content of it, from a response refused for another's sake, may be in use: it must be removable.
-    uncertain?.tried.delete(version);
-    const kept = uncertain !== undefined && (uncertain.mayLack || uncertain.tried.size > 0) ? UNNAMED : before;
-    this.#uncertain.delete(name);
-    if (kept === undefined) this.#has.delete(name);
-    else this.#has.set(name, kept);
+    const before = this.#copy.refusedAlone(name, version);
     const { message, nowMs } = verdict;
     const good = before?.encoded === undefined ? undefined : { name, version: before.version, encoded: before.encoded };
     this.#refusals.refuse(name, { version, message, nowMs }, good?.version === version ? undefined : good);
@@ -249,7 +213,7 @@ export class TypeStream {
       const wanted = this.#wants(name, resources);
       this.#absent.delete(name);
       // Who asked waits for the answer, perhaps before it acknowledges the cluster that a removal would wait for.
-      const awaited = this.#asked.has(name) && !this.#has.has(name);
+      const awaited = this.#asked.has(name) && this.#copy.known(name) === undefined;
       if (wanted !== 'remove') this.#removals.delete(name);
       else if (awaited || !this.has(name)) this.#absent.add(name);
       else {
@@ -324,24 +288,8 @@ export class TypeStream {
     // A warming cluster waits for an answer about its endpoints, even if it will be refused: then it waits no more.
     const unanswered = this.#asked.has(name) ? target : undefined;
     const offer = held ? (this.#refusals.lastGood(name) ?? unanswered) : target;
-    if (offer === undefined || this.#has.get(name)?.version === offer.version) return 'nothing';
+    if (offer === undefined || this.#copy.known(name)?.version === offer.version) return 'nothing';
     return offer;
-  }
-
-  /**
-   * What the client has of an asked name is not known, which is not the same as nothing. Endpoints are asked for when
-   * their cluster is sent anew, and the old cluster still uses them. When that was taken for nothing and the new
-   * endpoints were refused, nobody removed the old ones later, and they were not the last good content to go back to.
-   */
-  #doubt(name: string): void {
-    const earlier = this.#uncertain.get(name);
-    const before = earlier === undefined ? this.#has.get(name) : earlier.before;
-    const tried = new Set(earlier?.tried);
-    const onItsWay = this.#inFlight?.sent.get(name);
-    if (onItsWay !== undefined) tried.add(onItsWay.version);
-    if (before !== undefined || tried.size > 0) this.#uncertain.set(name, { before, tried, mayLack: true });
-    this.#has.delete(name);
-    this.#disregardInFlight(name);
   }
 
   /** What is on its way was sent before this; its acknowledgement proves nothing about what the client keeps. */
