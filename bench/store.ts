@@ -5,12 +5,16 @@ import { commitOf, EAST, headOf, hintThat, orderOf } from '../federation/store/c
 import type { Hint, Store } from '../federation/store/contract.ts';
 import { EmbeddedStore } from '../federation/store/embedded.ts';
 import { MemoryShelf, MemoryStore } from '../federation/store/memory.ts';
+import { parseRedisAddress } from '../federation/store/redis/address.ts';
+import { RedisStore } from '../federation/store/redis/store.ts';
 import { startTestServer, testComponents } from '../federation/store/remote/server.fixture.ts';
+import { installedPrograms } from '../tests/redis/programs.ts';
+import { startServer } from '../tests/redis/server.ts';
 
 /**
  * How long a commit takes, how long until another reader has the hint of it, and how long until it has the delta: the
  * store's share of the way from a change in one cluster to the gateways of another. Two handles of one file, two clients
- * of one server, all on this machine; the in-memory store is the floor, which is this program's own cost.
+ * of one store server, Valkey or Redis, all on this machine; the in-memory store is the floor, which is this program's own cost.
  *
  *     node bench/store.ts [COMMITS]
  */
@@ -112,6 +116,12 @@ async function run(): Promise<Figures[]> {
     },
     { name: 'store server', writer: server.client(EAST), reader: server.client(EAST) },
   ];
+  for (const program of installedPrograms('latency of a store')) {
+    const { url } = owned.use(await startServer({ program }));
+    const init = { address: parseRedisAddress(url), clusterset: 'bench.example' };
+    const [writer, reader] = [new RedisStore(components, init), new RedisStore(components, init)];
+    pairs.push({ name: program, writer: owned.use(writer), reader: owned.use(reader) });
+  }
   const figures: Figures[] = [];
   for (const pair of pairs) figures.push(await measure(pair));
   return figures;

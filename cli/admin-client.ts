@@ -1,7 +1,7 @@
 import { request } from 'node:http';
-import { join } from 'node:path';
 import { Option } from 'commander';
 import { errorText, IsthmusError } from '../runtime/errors.ts';
+import { adminSocket } from './admin-socket.ts';
 
 /** Asks the controller of this machine over `STATE-DIR/admin.sock`. */
 export const DEFAULT_STATE_DIR = '/var/lib/isthmus';
@@ -23,16 +23,28 @@ export class ControllerUnreachableError extends IsthmusError {
   }
 }
 
+/** It understood what was asked, and says why it does not do it. */
+export class ControllerRefusedError extends IsthmusError {
+  constructor(answer: string) {
+    super('usage', `the controller refuses: ${answer}`);
+  }
+}
+
 /** Answered as JSON. `POST` changes something; parameters are in the query of the path. */
 export async function askController(stateDir: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<unknown> {
-  const socketPath = join(stateDir, 'admin.sock');
+  const socketPath = await adminSocket(stateDir, async (socket, of) => (await ask(socket, of, 'GET')).body);
   const { status, body } = await ask(socketPath, path, method).catch((error: unknown) => {
     throw unreachable(socketPath, error);
   });
+  if (status === 400 || status === 409) throw new ControllerRefusedError(body.trim().slice(0, 1_000));
+  if (status === 503) {
+    const message = `the controller cannot do that now: ${body.trim().slice(0, 1_000)}`;
+    throw new ControllerUnreachableError(message, 'try again; `isthmus status` says how it is');
+  }
   if (status < 200 || status > 299) {
     const hint = 'the controller may be of another version: compare `isthmus version` on both sides';
     throw new ControllerUnreachableError(
-      `the controller answered ${status} to ${path}: ${body.trim().slice(0, 500)}`,
+      `the controller answered ${status} to ${path.split('?', 1)[0] ?? ''}: ${body.trim().slice(0, 500)}`,
       hint,
     );
   }

@@ -23,10 +23,16 @@ export function addConfigOptions(command: Command): Command {
     if (type === 'switch') {
       command.option(flag, `${help} (or ${variable})`).option(flag.replace('--', '--no-'), 'the opposite');
     } else {
-      command.option(`${flag} <${value.toLowerCase()}>`, `${help} (or ${variable})`);
+      const option = new Option(`${flag} <${value.toLowerCase()}>`, `${help} (or ${variable})`);
+      command.addOption(type === 'text' ? option : option.argParser(collected));
     }
   }
   return command.option('--print-config', 'print the effective configuration and exit');
+}
+
+/** A list may be given in one flag or in several. */
+function collected(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }
 
 /**

@@ -49,7 +49,7 @@ export function stateDirOf(options: EnrolOptions, io: Io): string {
   return resolve(io.cwd, options.stateDir ?? io.env['ISTHMUS_STATE_DIR'] ?? DEFAULT_STATE_DIR);
 }
 
-type Facts = Pick<NewSite, 'cluster' | 'clusterset' | 'store' | 'authority' | 'dev' | 'storeListen'>;
+type Facts = Pick<NewSite, 'cluster' | 'clusterset' | 'store' | 'joinStore' | 'authority' | 'dev' | 'storeListen'>;
 
 export function newSite(options: EnrolOptions, facts: Facts, io: Io): NewSite {
   return {

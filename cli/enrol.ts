@@ -4,15 +4,18 @@ import { join } from 'node:path';
 import { loadConfig } from '../controller/config/load.ts';
 import { type FoundedClusterset, foundHere } from '../controller/enrol/found.ts';
 import { forgetJoinRequests, joinHere } from '../controller/enrol/join.ts';
+import { hasLogin, reachedFromHere } from '../controller/enrol/join-store.ts';
+import { checkStoreAddress } from '../controller/enrol/store-files.ts';
 import { type NewSite, siteDocument, writeSite } from '../controller/enrol/site-document.ts';
 import { type StateFolder, stateFolder } from '../controller/state-folder.ts';
 import { StateLock } from '../controller/state-lock.ts';
+import { displayStoreUrl } from '../federation/store/display-url.ts';
 import { openStore } from '../federation/store/open.ts';
 import { formatStoreAddress, parseStoreAddress } from '../federation/store/remote/address.ts';
 import { RemoteStore } from '../federation/store/remote/client.ts';
 import { serveStore } from '../federation/store/serve.ts';
 import { SystemClock } from '../runtime/clock.ts';
-import { InvalidInputError } from '../runtime/errors.ts';
+import { InvalidInputError, IsthmusError } from '../runtime/errors.ts';
 import { createLogger } from '../runtime/log.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { SystemRandom } from '../runtime/random.ts';
@@ -23,7 +26,8 @@ import type { Io } from './io.ts';
 /** The work behind `init` and `join`: checked first, then done in an order that can be repeated after a crash. */
 const clock = new SystemClock();
 const random = new SystemRandom();
-const log = createLogger({ level: 'warn', base: { component: 'enrol' } });
+/** What fails is said once, by the command. */
+const log = createLogger({ level: 'error', base: { component: 'enrol' } });
 const components = { clock, random, log, metrics: new Metrics() };
 
 /** Long enough for a person to notice that the authority is not running and to start it. */
@@ -51,22 +55,45 @@ function asFlag<F extends { file?: string; line?: number }>(finding: F): Omit<F,
 
 export interface Initialised {
   readonly founded: FoundedClusterset;
-  /** As the site's own controller opens it. */
-  readonly storeUrl: string;
+  /** As the site's own controller opens them. */
+  readonly stores: readonly string[];
 }
 
-/** @param link of `isthmus store serve`; absent: this site's own embedded store, served to the others by its controller */
-export async function initSite(site: NewSite, link: string | undefined): Promise<Initialised> {
+/** @param links stores to found the clusterset in; none: this site's own, served to the others by its controller */
+export async function initSite(site: NewSite, links: readonly string[]): Promise<Initialised> {
   const folder = stateFolder(site.stateDir);
   await checkSite(site);
+  for (const url of [...links, ...(site.joinStore === undefined ? [] : [site.joinStore])]) await checkStoreAddress(url);
   using _lock = await lockFolder(folder);
   const founded = await foundHere(
     { folder, random },
     { cluster: site.cluster, domain: site.clusterset, dev: site.dev, nowMs: clock.epochMs() },
   );
-  const storeUrl = link === undefined ? await claimOwnStore(site, founded) : await claimStore(link, site, founded);
-  await writeSite(folder.site, { ...site, store: storeUrl });
-  return { founded, storeUrl };
+  const stores = links.length === 0 ? [await claimOwnStore(site, founded)] : [];
+  for (const link of links) stores.push(await foundIn(link, site, founded));
+  await writeSite(folder.site, { ...site, store: stores });
+  return { founded, stores };
+}
+
+function foundIn(link: string, site: NewSite, founded: FoundedClusterset): Promise<string> {
+  return link.startsWith('isthmus:') ? claimStore(link, site, founded) : putFirstRoster(link, site, founded);
+}
+
+/** The first roster of the clusterset. Shows at once whether the store can be reached and written. */
+async function putFirstRoster(url: string, site: NewSite, { rosterBytes }: FoundedClusterset): Promise<string> {
+  await using store = await openStore(url, { ...components, clusterset: site.clusterset });
+  const there = await store.roster();
+  if (there === undefined) await store.putRoster({ version: 1, bytes: rosterBytes });
+  else if (Buffer.compare(there.bytes, rosterBytes) !== 0) throw new StoreTakenError(url, site.clusterset);
+  return url;
+}
+
+export class StoreTakenError extends IsthmusError {
+  constructor(url: string, clusterset: string) {
+    super('store-taken', `the store ${displayStoreUrl(url)} already has a clusterset ${clusterset}`, {
+      hint: 'join that one with a token of its authority, or found one of another name',
+    });
+  }
 }
 
 async function claimStore(link: string, site: NewSite, founded: FoundedClusterset): Promise<string> {
@@ -99,9 +126,12 @@ export async function joinSite(
   const folder = stateFolder(site.stateDir);
   // Whether loopback addresses are allowed is the clusterset's to say; the roster that comes with the answer does.
   await checkSite({ ...site, dev: true });
+  for (const url of site.store) await checkStoreAddress(url);
   using _lock = await lockFolder(folder);
-  await using store = await openStore(token.store, {
+  for (const url of site.store) await tryLogin(url, token);
+  await using store = await openStore(reachedFromHere(token.store, site.store[0]), {
     ...components,
+    clusterset: token.clustersetDomain,
     identity: { kind: 'joiner', tokenId: token.tokenId, storeSecret: token.storeSecret.reveal() },
   });
   const joined = await joinHere(
@@ -118,6 +148,13 @@ export async function joinSite(
   await writeSite(folder.site, final);
   await forgetJoinRequests(folder);
   return joined;
+}
+
+/** A login of the site's own is tried while the token is still unused. Store servers know nobody before he has joined. */
+async function tryLogin(url: string, token: JoinToken): Promise<void> {
+  if (url === token.store || !hasLogin(url)) return;
+  await using store = await openStore(url, { ...components, clusterset: token.clustersetDomain });
+  await store.roster();
 }
 
 /** Not beside a controller, nor twice at a time. */

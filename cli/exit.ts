@@ -21,6 +21,8 @@ export const EXIT = {
  */
 const LASTING_CODES: ReadonlySet<string> = new Set([
   'usage',
+  'invalid-name',
+  'password-file',
   'not-enrolled',
   'exposed-file',
   'roster-refused',

@@ -226,6 +226,6 @@ test('the bash completion offers commands, nested commands and flags', async (t)
     return (await textOf(child.stdout)).trim().split(' ').toSorted();
   };
   assert.deepEqual(await offer('sta'), ['status']);
-  assert.deepEqual(await offer('get', ''), ['--help', 'clusters', 'endpoints', 'gateways', 'services']);
+  assert.deepEqual(await offer('get', ''), ['--help', 'clusters', 'endpoints', 'gateways', 'services', 'stores']);
   assert.deepEqual(await offer('get', 'services', '--n'), ['--namespace']);
 });

@@ -56,9 +56,12 @@ export class Running {
   }
 }
 
+const startedBy = new WeakMap<TestContext, readonly Running[]>();
+
 /** Ended with the test, when it has not ended by itself. */
 export function start(t: TestContext, args: readonly string[]): Running {
   const running = new Running(args);
+  startedBy.set(t, [...(startedBy.get(t) ?? []), running]);
   t.after(() => running.end('SIGKILL'));
   return running;
 }
@@ -69,7 +72,11 @@ export function isthmus(t: TestContext, args: readonly string[]): Promise<Outcom
 
 export async function folderOf(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'isthmus-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    // Hooks run in the order of their making, and one that fails ends the others: what still runs would go on writing there.
+    await Promise.all((startedBy.get(t) ?? []).map((running) => running.end('SIGKILL')));
+    await rm(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 

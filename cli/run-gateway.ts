@@ -1,10 +1,12 @@
+import { basename } from 'node:path';
 import type { SiteConfig } from '../controller/config/site.ts';
 import { stateFolder } from '../controller/state-folder.ts';
-import { PREDECESSOR_WAIT_MS, StateLock } from '../controller/state-lock.ts';
+import { PREDECESSOR_WAIT_MS, StateFolderInUseError, StateLock } from '../controller/state-lock.ts';
+import { controllerSockets } from '../gateway-config/agent/controller-sockets.ts';
 import { findEnvoy } from '../gateway-config/agent/envoy-binary.ts';
 import { runGatewayAgent } from '../gateway-config/agent/gateway-agent.ts';
-import { SystemClock } from '../runtime/clock.ts';
-import { createLogger } from '../runtime/log.ts';
+import { type Clock, SystemClock } from '../runtime/clock.ts';
+import { createLogger, type Logger } from '../runtime/log.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { SystemRandom } from '../runtime/random.ts';
@@ -25,10 +27,11 @@ export async function runGateway(config: SiteConfig, run: GatewayRun, signal: Ab
   const components = { clock: new SystemClock(), random: new SystemRandom(), metrics: new Metrics(), log };
   const stateDir = folder.gateway(run.gateway);
   await preparePrivateFolder(stateDir);
-  using _lock = await StateLock.take(components, { folder: stateDir, waitMs: PREDECESSOR_WAIT_MS });
+  using _lock = await takeGateway(components, { folder: stateDir, isReplica: config.replica !== undefined, signal });
+  const socket = basename(folder.xdsSocket);
   const agent = await runGatewayAgent(
     {
-      controllerSocket: folder.xdsSocket,
+      controllerSockets: () => controllerSockets({ sole: folder.xdsSocket, replicas: folder.replicas, socket }),
       gateway: run.gateway,
       stateDir,
       region: config.region,
@@ -45,4 +48,23 @@ export async function runGateway(config: SiteConfig, run: GatewayRun, signal: Ab
   } finally {
     await agent.close();
   }
+}
+
+/**
+ * A gateway runs once. Replicas of a site may all be told to run it: one does, and another when that one is gone, with
+ * the configuration that it kept.
+ */
+async function takeGateway(
+  components: { readonly clock: Clock; readonly log: Logger },
+  init: { readonly folder: string; readonly isReplica: boolean; readonly signal: AbortSignal },
+): Promise<StateLock> {
+  const { folder, isReplica, signal } = init;
+  if (!isReplica) return StateLock.take(components, { folder, waitMs: PREDECESSOR_WAIT_MS, signal });
+  try {
+    return await StateLock.take(components, { folder, waitMs: 0, signal });
+  } catch (error) {
+    if (!(error instanceof StateFolderInUseError)) throw error;
+  }
+  components.log.info('another process runs this gateway, this one stands by', { folder });
+  return StateLock.take(components, { folder, waitMs: Number.POSITIVE_INFINITY, signal });
 }

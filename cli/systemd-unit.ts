@@ -5,7 +5,15 @@ import type { SiteConfig } from '../controller/config/site.ts';
  * The unit for `isthmus up` as a service. The state folder must be writable and private; everything else of the machine
  * is read-only for it. It runs as the user who printed it, to whom the state folder belongs, and it needs no capability unless a gateway listens below port 1024.
  */
-export function systemdUnit(config: SiteConfig, user: string): string {
+export function systemdUnit(
+  config: SiteConfig,
+  { user, gateways }: { readonly user: string; readonly gateways?: string | undefined },
+): string {
+  const flags = [
+    ...['--state-dir', config.stateDir],
+    ...(config.replica === undefined ? [] : ['--replica', config.replica]),
+    ...(gateways === undefined ? [] : ['--gateways', gateways]),
+  ];
   const program = resolve(import.meta.dirname, '../bin/isthmus');
   return `[Unit]
 Description=Isthmus site ${config.cluster} of ${config.clusterset}
@@ -14,7 +22,7 @@ After=network-online.target
 
 [Service]
 User=${user}
-ExecStart=${program} up --state-dir ${config.stateDir}
+ExecStart=${program} up ${flags.join(' ')}
 Restart=always
 RestartSec=1
 # What is wrong with the configuration does not mend by a restart.

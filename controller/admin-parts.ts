@@ -11,8 +11,10 @@ import { softwareVersion } from './version.ts';
 import { clusterList } from './views/clusters.ts';
 import { endpointList } from './views/endpoints.ts';
 import { gatewayList, type ProgrammedStatus } from './views/gateways.ts';
+import { type RoleInput, roleObject } from './views/role.ts';
 import { serviceList } from './views/services.ts';
 import { status } from './views/status.ts';
+import { storeList } from './views/stores.ts';
 import type { WriterState } from './writer.ts';
 
 /** What a running controller answers on its admin socket: every answer is made from the values of that moment. */
@@ -55,6 +57,8 @@ export function adminParts(
       services,
       gateways,
       endpoints: () => endpointList(endpointsInput(controller)),
+      stores: () => storeList({ stores: controller.storeStandings, nowMonotonicMs: clock.monotonicMs() }),
+      role: () => roleObject(roleInput(controller, clock)),
       status: () => statusOf({ controller, clock, furtherChecks, startedMonotonicMs, clusters, services, gateways }),
     },
   };
@@ -70,6 +74,7 @@ export function readiness(controller: Controller): readonly HealthCheckResult[] 
     { name: 'gateways', ok: true, message: `${xds.ledger.connected.length} connected` },
     { name: 'store', ok: true, message: storeLink.up ? undefined : `not reached: ${storeLink.message ?? 'unknown'}` },
     writerCheck(controller.writer.state),
+    ...roleCheck(controller),
   ];
 }
 
@@ -80,11 +85,21 @@ function writerCheck(state: WriterState): HealthCheckResult {
       return { name: 'writer', ok: true };
     case 'waiting':
       return { name: 'writer', ok: true, message: state.message };
+    case 'standby':
+      return { name: 'writer', ok: true, message: 'on standby' };
     case 'fenced':
       return { name: 'writer', ok: false, message: 'another writer of this cluster took over' };
     default:
       return assertNever(state);
   }
+}
+
+/** Every replica is ready to serve, or to take over: which of them leads is no matter of health. */
+function roleCheck({ role }: Controller): readonly HealthCheckResult[] {
+  const { kind, leader, message } = role.view;
+  if (kind === 'sole') return [];
+  const said = kind === 'follower' ? `follows ${leader ?? 'another replica'}` : (message ?? 'leads');
+  return [{ name: 'role', ok: true, message: said }];
 }
 
 function keptSentence(invalid: readonly Finding[]): string {
@@ -138,6 +153,12 @@ function probesOf(controller: Controller): ReadonlyMap<string, 'good' | 'bad'> {
   return probes;
 }
 
+function roleInput({ role, writer }: Controller, clock: Clock): RoleInput {
+  const { state } = writer;
+  const epoch = state.kind === 'writing' ? state.epoch : undefined;
+  return { ...role.view, epoch, nowMonotonicMs: clock.monotonicMs() };
+}
+
 interface StatusParts extends Pick<AdminPartsComponents, 'controller' | 'clock'>, AdminPartsInit {
   readonly startedMonotonicMs: number;
   readonly clusters: () => ReturnType<typeof clusterList>;
@@ -163,11 +184,7 @@ function statusOf({
     nowMonotonicMs: clock.monotonicMs(),
     nowEpochMs: clock.epochMs(),
     checks: [...readiness(controller), ...furtherChecks],
-    stores: config.store.map((url) => ({
-      url,
-      up: controller.storeLink.up,
-      sinceMonotonicMs: controller.storeLink.sinceMs,
-    })),
+    stores: controller.storeStandings,
     clusters: lists.clusters().items,
     gateways: lists.gateways().items,
     services: {
@@ -180,6 +197,7 @@ function statusOf({
       { name: 'controller', notAfterMs: signing.current.notAfterMs },
     ],
     rosterVersion: engine.world.roster.version,
+    role: roleInput(controller, clock),
     findings: [...controller.findings, ...rejections(controller.rejected)],
   });
 }

@@ -3,6 +3,7 @@ import { checkGatewayAddress } from '../federation/model/addresses.ts';
 import type { ClusterId } from '../federation/model/ids.ts';
 import { DEFAULT_RECORD_LIMITS } from '../federation/model/records.ts';
 import type { Store } from '../federation/store/contract.ts';
+import type { StoreList } from '../federation/store/several.ts';
 import { RosterFollower } from '../federation/sync/roster-follower.ts';
 import { Subscriber } from '../federation/sync/subscriber.ts';
 import { XdsServer } from '../gateway-config/xds/server.ts';
@@ -18,12 +19,19 @@ import { Engine } from './engine.ts';
 import { untilFirstSync } from './first-push.ts';
 import { FirstSync } from './first-sync.ts';
 import { GatewayDesk } from './gateway-desk.ts';
+import { guardStores } from './leadership/guarded-store.ts';
+import { Handover } from './leadership/handover.ts';
+import { ReplicaRole } from './leadership/replica-role.ts';
+import { type Role, SoleRole } from './leadership/role.ts';
+import { Shadow } from './leadership/shadow.ts';
 import { PeerBoard } from './peer-board.ts';
 import type { SigningIdentity } from './signing-identity.ts';
 import { firstWorld, GATEWAY_SET } from './site-world.ts';
+import type { Roster } from '../trust/contract.ts';
 import type { SiteTrust } from './site-trust.ts';
 import { type StartedParts, startParts } from './started-parts.ts';
 import type { StateFolder } from './state-folder.ts';
+import { type StoreStanding, storeStandings } from './store-standings.ts';
 import { type StoreLink, SyncNews } from './sync-news.ts';
 import { Writer } from './writer.ts';
 
@@ -42,7 +50,6 @@ export interface ControllerComponents {
 
 /** Three missed beats of 3 s. */
 const STALE_AFTER_MS = 9_000;
-
 export class Controller {
   readonly config: SiteConfig;
   readonly xds: XdsServer;
@@ -51,6 +58,10 @@ export class Controller {
   readonly desk: GatewayDesk;
   readonly roster: RosterFollower;
   readonly writer: Writer;
+  /** Among the replicas of this site. */
+  readonly role: Role;
+  /** For whoever writes in the name of this cluster: refuses what begins while another replica may lead. */
+  readonly writable: StoreList;
   readonly #components: ControllerComponents;
   readonly #parts: StartedParts;
   readonly #subscriber: Subscriber;
@@ -58,24 +69,35 @@ export class Controller {
   readonly #news: SyncNews;
   readonly #firstSync = new FirstSync();
   readonly #stop = new AbortController();
+  readonly #startedMonotonicMs: number;
   #firstPush: Promise<void> | undefined;
   #sourceFindings: readonly Finding[];
 
   private constructor(config: SiteConfig, components: ControllerComponents, parts: StartedParts) {
     this.config = config;
     this.#components = components;
+    this.#startedMonotonicMs = components.clock.monotonicMs();
     this.#parts = parts;
     this.#sourceFindings = parts.source.findings;
-    this.roster = new RosterFollower({ ...components, ...parts }, { pinnedRoots: parts.trust.roots });
+    this.roster = new RosterFollower(
+      { ...components, ...parts, store: parts.stores },
+      { pinnedRoots: parts.trust.roots },
+    );
     this.board = this.#makeBoard();
     this.#resolver = new AddressResolver(components, {
       refuse: (address) => this.#refuseAddress(address),
       onChange: (addresses) => this.engine.update({ addresses }),
     });
     this.desk = this.#makeDesk();
-    this.xds = new XdsServer(components, { listen: { socketPath: parts.folder.xdsSocket }, handlers: this.desk });
+    this.xds = new XdsServer(components, {
+      listen: { socketPath: parts.folder.xdsSocket },
+      handlers: this.desk,
+      turnedAway: () => this.role.turnedAway,
+    });
+    this.writable = guardStores(parts.stores, { mayWrite: () => this.role.mayWrite });
     this.writer = this.#makeWriter();
     this.engine = this.#makeEngine();
+    this.role = this.#makeRole();
     this.#news = new SyncNews(
       { ...components, engine: this.engine, board: this.board, writer: this.writer },
       {
@@ -106,8 +128,9 @@ export class Controller {
     return this.#parts.trust;
   }
 
-  get store(): Store {
-    return this.#parts.store;
+  /** In the order of the site's list. */
+  get stores(): StoreList {
+    return this.#parts.stores;
   }
 
   get signing(): SigningIdentity {
@@ -116,6 +139,16 @@ export class Controller {
 
   get firstSync(): FirstSync {
     return this.#firstSync;
+  }
+
+  /** How each store of the list is, from the reader's and the writer's side. */
+  get storeStandings(): readonly StoreStanding[] {
+    return storeStandings({
+      urls: this.config.store,
+      followed: this.#subscriber.stores,
+      published: this.writer.publisher?.status.stores ?? [],
+      startedMonotonicMs: this.#startedMonotonicMs,
+    });
   }
 
   get storeLink(): StoreLink {
@@ -169,9 +202,9 @@ export class Controller {
     this.engine.settle();
     this.#push();
     this.#subscriber.start();
-    this.writer.start();
+    this.role.start();
     this.#firstPush = untilFirstSync(
-      { ...this.#components, store: this.store, firstSync: this.#firstSync },
+      { ...this.#components, store: this.stores, firstSync: this.#firstSync },
       { signal: this.#stop.signal, onProgress: () => this.#push() },
     );
   }
@@ -182,6 +215,8 @@ export class Controller {
     await using stack = new AsyncDisposableStack();
     stack.defer(() => this.xds.close());
     stack.defer(() => this.#subscriber.close());
+    // The lease is given back when nothing is written any more.
+    stack.defer(() => this.role.close());
     stack.defer(() => this.writer.close());
     stack.defer(() => this.#firstPush);
     this.engine.close();
@@ -196,18 +231,28 @@ export class Controller {
   #heard(cluster: ClusterId): void {
     const waited = !this.#firstSync.complete;
     this.#firstSync.heard(cluster);
-    if (!waited) return;
-    // What was just heard must be in the first snapshot.
+    if (!waited || !this.#firstSync.complete) return;
+    // What was just heard must be in the first snapshot. Not earlier: a hundred clusters would be merged a hundred times.
     this.engine.settle();
     this.#push();
   }
 
   #derived({ ports, state }: Derived, previous: Derived | undefined): void {
-    if (ports !== (previous?.ports ?? this.#parts.ports)) this.#parts.portsFile.save(ports);
+    if (ports !== (previous?.ports ?? this.#parts.ports)) this.#savePorts(ports);
     if (state.peers === previous?.state.peers) return;
     const gateways = [...state.peers.values()].flatMap(({ view }) => view.gateways);
     const hosts = gateways.flatMap(({ addresses }) => addresses.map(({ host }) => host));
     this.#resolver.want(hosts.filter((host) => isIP(host) === 0));
+  }
+
+  /** The table is the leader's. Before there is a role nobody is in office. */
+  #savePorts(ports: Derived['ports']): void {
+    const isInOffice = this.writer.state.kind !== 'standby' && this.role.mayWrite;
+    if (this.#parts.replica === undefined || isInOffice) this.#parts.portsFile.save(ports);
+  }
+
+  #currentRoster(): Roster {
+    return this.roster.current?.roster ?? this.trust.roster;
   }
 
   #refuseAddress(address: string): string | undefined {
@@ -246,17 +291,53 @@ export class Controller {
   }
 
   #makeWriter(): Writer {
-    const { store, marks, signing } = this.#parts;
+    const { marks, signing, replica } = this.#parts;
+    const { cluster } = this.config;
     return new Writer(
-      { ...this.#components, store, marks },
+      { ...this.#components, store: this.writable, marks },
       {
-        cluster: this.config.cluster,
-        writerId: `${this.config.cluster}-0`,
-        roster: () => this.roster.current?.roster ?? this.trust.roster,
+        cluster,
+        writerId: replica?.holder ?? `${cluster}-0`,
+        roster: () => this.#currentRoster(),
         signing: () => signing.current,
         records: () => this.engine.derived.own.records,
+        ...(replica === undefined ? {} : { untilKnown: (signal) => this.#handover().untilKnown(signal) }),
+        onFenced: () => {
+          if (this.role instanceof ReplicaRole) this.role.fenced();
+        },
       },
     );
+  }
+
+  #handover(): Handover {
+    const { cluster, gateways } = this.config;
+    return new Handover(
+      { ...this.#components, ...this.#parts, desk: this.desk, engine: this.engine },
+      { cluster, roster: () => this.#currentRoster(), hasGateways: gateways.length > 0 },
+    );
+  }
+
+  #makeRole(): Role {
+    const { replica, store } = this.#parts;
+    const { writer: office, engine } = this;
+    if (replica === undefined) return new SoleRole({ office, nowMs: this.#components.clock.monotonicMs() });
+    const shadow = new Shadow(
+      { ...this.#components, ...this.#parts, engine },
+      { cluster: this.config.cluster, roster: () => this.#currentRoster(), ports: this.folder.ports },
+    );
+    const role = new ReplicaRole(
+      { ...this.#components, board: store.lease, office },
+      {
+        cluster: this.config.cluster,
+        replica,
+        learn: () => shadow.learn(),
+        onFollowing: (message) => this.xds.turnAway(message),
+      },
+    );
+    role.onLeading((isLeader) => {
+      if (isLeader) this.#savePorts(this.engine.derived.ports);
+    });
+    return role;
   }
 
   #makeEngine(): Engine {
@@ -264,6 +345,7 @@ export class Controller {
     const { source, ports, signing } = this.#parts;
     return new Engine(this.#components, {
       world: firstWorld({ config, trust, local: source.view, ports, chain: signing.current.record }),
+      isGathering: () => !this.#firstSync.complete,
       onOwnRecords: (records, urgency) => this.writer.publish(records, urgency),
       onSnapshot: () => this.#push(),
       onDerived: (derived, previous) => this.#derived(derived, previous),
@@ -271,13 +353,14 @@ export class Controller {
   }
 
   #makeSubscriber(): Subscriber {
-    const { store, marks, lastGood } = this.#parts;
+    const { stores, marks, lastGood } = this.#parts;
     return new Subscriber(
-      { ...this.#components, store, marks, roster: this.roster, keeper: lastGood },
+      { ...this.#components, store: stores, marks, roster: this.roster, keeper: lastGood },
       {
         self: this.config.cluster,
         limits: DEFAULT_RECORD_LIMITS,
         ownRanges: this.#ownRanges(),
+        bringsRoster: () => this.config.authority && this.role.mayWrite,
         onEvent: (event) => this.#news.hear(event),
       },
     );

@@ -1,4 +1,5 @@
 import { viewOfRecords } from '../federation/model/cluster-view.ts';
+import { changedKeys } from '../federation/model/diff.ts';
 import type { Head } from '../federation/model/head.ts';
 import { HEAD_SCHEMA } from '../federation/model/head.ts';
 import type { ClusterId, ServicePortKey } from '../federation/model/ids.ts';
@@ -6,10 +7,10 @@ import { compareText } from '../federation/model/ids.ts';
 import { mergeState } from '../federation/model/merge.ts';
 import { type OwnPlan, planOwnRecords } from '../federation/model/own-records.ts';
 import { DEFAULT_RECORD_LIMITS } from '../federation/model/records.ts';
-import type { ClusterView, FederationState, PeerState } from '../federation/model/state.ts';
+import type { ClusterView, FederationState, MergedService, PeerState } from '../federation/model/state.ts';
 import { compile } from '../gateway-config/compile.ts';
 import type { GatewayIR } from '../gateway-config/ir.ts';
-import { allocatePorts, wantedPorts } from '../gateway-config/ports.ts';
+import { allocatePorts, wantedPorts, wantedPortsOf } from '../gateway-config/ports.ts';
 import { toSnapshot } from '../gateway-config/resources/resources.ts';
 import type { Snapshot } from '../gateway-config/snapshot.ts';
 import { IsthmusError } from '../runtime/errors.ts';
@@ -36,7 +37,7 @@ export function derive(world: World, previous?: Derived): Derived {
   const own = ownOf(world, previous);
   const ownView = ownViewOf(world, own, previous);
   const state = mergeState(
-    { self: world.site.cluster, own: ownView, peers: peersOf(world, previous) },
+    { self: world.site.cluster, own: ownView, peers: peersOf(world, previous), imports: world.imports },
     previous?.state,
   );
   const { ports, refused } = portsOf(world, state, previous);
@@ -105,11 +106,31 @@ function portsOf(
   state: FederationState,
   previous: Derived | undefined,
 ): { ports: ReadonlyMap<ServicePortKey, number>; refused: readonly ServicePortKey[] } {
+  // The leader's table takes the place of what a replica that follows worked out by itself.
+  if (previous !== undefined && previous.world.ports !== world.ports) {
+    return allocatePorts(world.ports, wantedPorts(state));
+  }
   const existing = previous?.ports ?? world.ports;
   if (previous !== undefined && previous.state.services === state.services) {
     return { ports: previous.ports, refused: previous.portsRefused };
   }
+  if (
+    previous !== undefined &&
+    previous.portsRefused.length === 0 &&
+    haveAll(existing, changedServices(previous, state))
+  ) {
+    return { ports: existing, refused: [] };
+  }
   const wanted = wantedPorts(state);
   if (previous !== undefined && wanted.every((key) => existing.has(key))) return { ports: existing, refused: [] };
   return allocatePorts(existing, wanted);
+}
+
+function changedServices(previous: Derived, { services }: FederationState): readonly MergedService[] {
+  const changed = changedKeys(previous.state.services, services);
+  return changed.map((key) => services.get(key)).filter((service) => service !== undefined);
+}
+
+function haveAll(ports: ReadonlyMap<ServicePortKey, number>, services: readonly MergedService[]): boolean {
+  return services.every((service) => wantedPortsOf(service).every((key) => ports.has(key)));
 }

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseClusterId, parseNetworkId } from '../federation/model/ids.ts';
 import { EMPTY_LOCAL_VIEW } from '../federation/model/local.ts';
-import { exampleChain, exampleService, exampleView, LIVE } from '../federation/model/testing/records.fixture.ts';
+import {
+  exampleChain,
+  exampleGateway,
+  exampleService,
+  exampleView,
+  LIVE,
+} from '../federation/model/testing/records.fixture.ts';
 import type { ClusterView } from '../federation/model/state.ts';
 import { VoidToken } from '../gateway-config/ir.ts';
 import { ManualClock } from '../runtime/clock.ts';
@@ -10,7 +16,7 @@ import { silentLogger } from '../runtime/log.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { DOMAIN, makeClusterset, WEST } from '../trust/clusterset.fixture.ts';
 import { derive } from './derive.ts';
-import { Engine } from './engine.ts';
+import { Engine, type EngineInit } from './engine.ts';
 import type { World } from './world.ts';
 
 const { roster } = makeClusterset();
@@ -38,7 +44,7 @@ const world: World = {
 };
 const west = exampleView('west', [exampleService()]);
 
-function started() {
+function started(init: Partial<EngineInit> = {}) {
   const clock = new ManualClock();
   const snapshots: unknown[] = [];
   const engine = new Engine(
@@ -48,6 +54,7 @@ function started() {
       onOwnRecords: () => undefined,
       onSnapshot: (snapshot) => void snapshots.push(snapshot),
       onDerived: () => undefined,
+      ...init,
     },
   );
   return { clock, engine, snapshots };
@@ -109,4 +116,39 @@ test('data that cannot be worked out leave the last result in force, and the nex
   engine.withView(exampleView('west', []));
   await clock.advance(100);
   assert.deepEqual([engine.failure, engine.derived.state.services.size], [undefined, 0]);
+});
+
+test('before gateways can be programmed, clusters that are read one by one are worked out together', async () => {
+  let gathering = true;
+  let derivations = -1;
+  const { clock, engine } = started({ isGathering: () => gathering, onDerived: () => void (derivations += 1) });
+  for (let version = 1; version <= 100; version += 1) {
+    engine.withView({ ...west, head: { ...west.head, version } });
+    await clock.advance(10);
+  }
+  assert.equal(derivations, 0);
+  gathering = false;
+  engine.settle();
+  assert.equal(derivations, 1);
+  assert.equal(engine.derived.state.peers.get(WEST)?.view.head.version, 100);
+});
+
+test('a change of what this cluster itself publishes does not wait for the clusters that are being read', async () => {
+  const published: unknown[] = [];
+  const { clock, engine } = started({
+    isGathering: () => true,
+    onOwnRecords: (records) => void published.push(records),
+  });
+  engine.withView(west);
+  await clock.advance(10);
+  engine.update({ gateways: [exampleGateway()] });
+  await clock.advance(10);
+  assert.equal(published.length, 1);
+});
+
+test('a cluster that is never read does not hide the others for longer than a few seconds', async () => {
+  const { clock, engine } = started({ isGathering: () => true });
+  engine.withView(west);
+  await clock.advance(5_000);
+  assert.equal(engine.derived.state.services.size, 1);
 });

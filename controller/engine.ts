@@ -18,6 +18,8 @@ import type { World } from './world.ts';
  */
 export interface EngineInit {
   readonly world: World;
+  /** While true no gateway is programmed yet, and news of other clusters may wait for each other. Default: never. */
+  readonly isGathering?: () => boolean;
   readonly onOwnRecords: (records: RecordSet, urgency: Urgency) => void;
   readonly onSnapshot: (snapshot: Snapshot) => void;
   readonly onDerived: (derived: Derived, previous: Derived | undefined) => void;
@@ -25,6 +27,10 @@ export interface EngineInit {
 
 /** Long enough to gather what belongs together (a rolling update), short against the 10 ms promised for one change. */
 const HOLD_OFF = { quietMs: 4, maxMs: 40 };
+/** For what only status shows: a start reads a hundred clusters, and works them out together. */
+const GATHERING = { quietMs: 500, maxMs: 5_000 };
+/** What our own records are made of: the other clusters wait for them, whatever we still know of those. */
+const PUBLISHED = ['local', 'gateways', 'chain', 'unhealthy', 'site'] as const;
 const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
 export class Engine {
@@ -78,7 +84,9 @@ export class Engine {
   /** Replaces parts of the world; what is equal by identity costs nothing. */
   update(part: Partial<World>): void {
     this.#world = { ...this.#world, ...part };
-    this.#holdOff.mark();
+    const mayWait = this.#init.isGathering?.() === true && !PUBLISHED.some((name) => part[name] !== undefined);
+    if (mayWait) this.#holdOff.markLater(GATHERING);
+    else this.#holdOff.mark();
   }
 
   withView(view: ClusterView): void {

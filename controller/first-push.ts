@@ -1,13 +1,14 @@
 import type { ClusterId } from '../federation/model/ids.ts';
-import type { Store } from '../federation/store/contract.ts';
+import { listStores, type Stores } from '../federation/store/several.ts';
+import { COMMAND_TIMEOUT_MS, withDeadline } from '../federation/sync/deadline.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorText } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { FirstSync } from './first-sync.ts';
 
-/** Asks the store who has published until `FirstSync` knows enough, and bounds the wait for what cannot be read. */
+/** Asks the stores who has published until `FirstSync` knows enough, and bounds the wait for what cannot be read. */
 export interface FirstPushComponents {
-  readonly store: Store;
+  readonly store: Stores;
   readonly clock: Clock;
   readonly log: Logger;
   readonly firstSync: FirstSync;
@@ -23,19 +24,34 @@ export async function untilFirstSync(
   init: { readonly signal: AbortSignal; readonly onProgress: () => void },
 ): Promise<void> {
   const { signal, onProgress } = init;
+  const listings = listStores(store).map((): Listing => ({}));
   let giveUpAtMs = Number.POSITIVE_INFINITY;
   while (!firstSync.complete && !signal.aborted) {
-    try {
-      const published: ReadonlySet<ClusterId> = new Set((await store.heads()).keys());
+    await Promise.all(
+      listStores(store).map(async (listed, index) => {
+        const call = { clock, timeoutMs: COMMAND_TIMEOUT_MS, what: 'heads', signal };
+        const heads = await withDeadline(listed.store.heads(), call).catch((error: unknown) => {
+          log.debug('a store does not list its clusters yet', { store: listed.name, error: errorText(error) });
+        });
+        if (heads !== undefined) listings[index] = { published: new Set(heads.keys()) };
+      }),
+    );
+    const told = listings.flatMap(({ published }) => (published === undefined ? [] : [published]));
+    if (told.length > 0) {
       giveUpAtMs = Math.min(giveUpAtMs, clock.monotonicMs() + READ_ALL_MS);
-      firstSync.listed(published);
-      if (clock.monotonicMs() >= giveUpAtMs) firstSync.giveUp();
+      const isOver = clock.monotonicMs() >= giveUpAtMs;
+      // What one store lacks another may hold: only all of them together say who never published.
+      if (told.length === listings.length || isOver) firstSync.listed(new Set(told.flatMap((set) => [...set])));
+      if (isOver) firstSync.giveUp();
       onProgress();
-    } catch (error) {
-      log.debug('the store does not list its clusters yet', { error: errorText(error) });
     }
     await clock.sleep(LIST_AGAIN_MS, signal).catch(() => undefined); // only the end of the controller aborts it
   }
   const { missed } = firstSync;
   if (missed.length > 0) log.error('gateways are programmed without clusters that cannot be read', { missed });
+}
+
+/** What one store listed last. */
+interface Listing {
+  readonly published?: ReadonlySet<ClusterId>;
 }

@@ -56,6 +56,7 @@ export class GatewayDesk implements AgentHandlers {
   /** Failed endpoint checks as each gateway saw them last, and whether it still reports. */
   readonly #opinions = new Map<string, { readonly failed: ReadonlySet<string>; readonly reporting: boolean }>();
   readonly #live = new Set<string>();
+  readonly #heard = Promise.withResolvers<void>();
   #unhealthy: ReadonlySet<string> = new Set();
 
   constructor(components: GatewayDeskComponents, init: GatewayDeskInit) {
@@ -67,6 +68,11 @@ export class GatewayDesk implements AgentHandlers {
   /** Gateways whose Envoy was live at the last report. */
   get liveGateways(): ReadonlySet<string> {
     return this.#live;
+  }
+
+  /** Resolves when a live gateway has told how the endpoints are that it checks. */
+  get heard(): Promise<void> {
+    return this.#heard.promise;
   }
 
   async attach(request: AttachRequest): ReturnType<AgentHandlers['attach']> {
@@ -117,6 +123,7 @@ export class GatewayDesk implements AgentHandlers {
     if (!report.envoyLive) return;
     const failed = endpoints.filter(({ healthy }) => !healthy).map(({ service, endpoint }) => `${service}|${endpoint}`);
     this.#remember(gateway, { failed: new Set(failed), reporting: true });
+    this.#heard.resolve();
   }
 
   /**

@@ -43,6 +43,39 @@ test('changes that never stop are not held longer than the maximum', async () =>
   assert.ok(Math.max(...gaps) <= 60, `gaps of ${gaps.join(', ')} ms`);
 });
 
+test('what may wait is gathered under limits of its own', async () => {
+  const { clock, holdOff, runs } = started();
+  await clock.advance(1_000);
+  for (let ms = 0; ms < 300; ms += 50) {
+    holdOff.markLater({ quietMs: 100, maxMs: 1_000 });
+    await clock.advance(50);
+  }
+  assert.deepEqual(runs, []);
+  await clock.advance(100);
+  assert.deepEqual(runs, [1_350]);
+});
+
+test('what may wait waits no longer than its own maximum', async () => {
+  const { clock, holdOff, runs } = started();
+  for (let ms = 0; ms <= 400; ms += 50) {
+    holdOff.markLater({ quietMs: 100, maxMs: 400 });
+    await clock.advance(50);
+  }
+  assert.deepEqual(runs, [400]);
+});
+
+test('a change that does not wait takes along what does', async () => {
+  const { clock, holdOff, runs } = started();
+  await clock.advance(1_000);
+  holdOff.markLater({ quietMs: 500, maxMs: 1_000 });
+  holdOff.mark();
+  holdOff.markLater({ quietMs: 500, maxMs: 1_000 });
+  await clock.advance(0);
+  assert.deepEqual(runs, [1_000]);
+  await clock.advance(2_000);
+  assert.deepEqual(runs, [1_000]);
+});
+
 test('after closing nothing runs', async () => {
   const { clock, holdOff, runs } = started();
   holdOff.mark();

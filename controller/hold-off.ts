@@ -17,6 +17,7 @@ export class HoldOff {
   #timer: Timer | undefined;
   #lastRunMs = Number.NEGATIVE_INFINITY;
   #firstMarkMs: number | undefined;
+  #firstLaterMs: number | undefined;
   #closed = false;
 
   constructor(components: { clock: Clock }, init: HoldOffLimits & { run: () => void }) {
@@ -31,10 +32,17 @@ export class HoldOff {
     this.#firstMarkMs ??= nowMs;
     const quietSince = nowMs - this.#lastRunMs >= this.#limits.quietMs;
     const overdueMs = this.#firstMarkMs + this.#limits.maxMs - nowMs;
-    this.#timer?.cancel();
     // Zero, not synchronously: what the same event still has to say joins this run.
-    const delayMs = quietSince ? 0 : Math.max(0, Math.min(this.#limits.quietMs, overdueMs));
-    this.#timer = this.#clock.after(delayMs, () => this.#fire());
+    this.#schedule(quietSince ? 0 : Math.max(0, Math.min(this.#limits.quietMs, overdueMs)));
+  }
+
+  /** For news that may wait: gathered under limits of their own, or with the next run that does not wait. */
+  markLater({ quietMs, maxMs }: HoldOffLimits): void {
+    if (this.#closed) return;
+    const nowMs = this.#clock.monotonicMs();
+    this.#firstLaterMs ??= nowMs;
+    if (this.#firstMarkMs === undefined)
+      this.#schedule(Math.max(0, Math.min(quietMs, this.#firstLaterMs + maxMs - nowMs)));
   }
 
   close(): void {
@@ -42,9 +50,15 @@ export class HoldOff {
     this.#timer?.cancel();
   }
 
+  #schedule(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(delayMs, () => this.#fire());
+  }
+
   #fire(): void {
     this.#timer = undefined;
     this.#firstMarkMs = undefined;
+    this.#firstLaterMs = undefined;
     this.#lastRunMs = this.#clock.monotonicMs();
     this.#run();
   }

@@ -1,5 +1,7 @@
 import type { ClusterId } from '../federation/model/ids.ts';
-import { type JoinRequest, STORE_LIMITS, type Store } from '../federation/store/contract.ts';
+import { type JoinRequest, STORE_LIMITS } from '../federation/store/contract.ts';
+import { listStores, type Stores } from '../federation/store/several.ts';
+import { BULK_TIMEOUT_MS, withDeadline } from '../federation/sync/deadline.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorText } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -13,17 +15,19 @@ import type { PrivateKey } from '../trust/private-key.ts';
 import { signRoster } from '../trust/roster.ts';
 import { type JoinToken, makeToken, storeCredential } from '../trust/token.ts';
 import type { TokenState } from '../trust/token-ledger.ts';
+import { type Offer, OfferedBoard } from './offered-board.ts';
 
 /**
- * The authority's desk: makes tokens, judges the join requests that come through the store, and publishes the roster that
+ * The authority's desk: makes tokens, judges the join requests that come through the stores, and publishes the roster that
  * names the new member. Order matters for a crash at any point: the journal first (a token is never redeemed twice),
- * then the roster, then the answer; each step is repeated harmlessly when the request is found again.
+ * then the roster, then the answer; each step is repeated harmlessly when the request is found again. Requests are looked
+ * for in every store and answered where they are; a store that hangs delays its own joiners only.
  */
 export interface JoinDeskComponents {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly store: Store;
+  readonly store: Stores;
   readonly journal: Journal;
   readonly rootKey: PrivateKey;
   /** DER of the root that signs. */
@@ -44,66 +48,145 @@ export interface TokenOrder {
   readonly lifetimeMs?: number | undefined;
 }
 
+/** One store's board, and how looking at it goes. */
+interface Desk {
+  readonly board: OfferedBoard;
+  working: Promise<void> | undefined;
+  again: boolean;
+  /** It has told what waits there since this process began, or could not. */
+  looked: boolean;
+  /** Tokens whose requests waited there when it was looked at last. */
+  waiting: ReadonlySet<string>;
+  lastError: string | undefined;
+}
+
+interface Admission {
+  readonly tokenId: string;
+  readonly clusterCa: Uint8Array;
+  readonly roster: Roster;
+  readonly bytes: Uint8Array;
+}
+
 export class JoinDesk {
   readonly #components: JoinDeskComponents;
   readonly #init: JoinDeskInit;
+  readonly #desks: readonly Desk[];
   /** The newest roster published here: the follower may hear of it later than the next request comes. */
   #published: Roster | undefined;
+  #attempt: Admission | undefined;
   readonly #ignored = new Set<string>();
-  #working: Promise<void> | undefined;
-  #again = false;
+  /** Each admission builds on the roster of the one before: one at a time, whichever store it came from. */
+  #serving: Promise<void> = Promise.resolve();
 
   constructor(components: JoinDeskComponents, init: JoinDeskInit) {
     this.#components = components;
     this.#init = init;
+    this.#desks = listStores(components.store).map((listed) => ({
+      board: new OfferedBoard(components, listed),
+      working: undefined,
+      again: false,
+      looked: false,
+      waiting: new Set(),
+      lastError: undefined,
+    }));
   }
 
   /** Journalled before it is offered: a token that the journal does not know is never honoured. */
   async makeToken(order: TokenOrder): Promise<JoinToken> {
-    const { clock, random, journal, store, log } = this.#components;
+    const { clock, random, journal, log } = this.#components;
     const { clustersetDomain } = this.#roster();
     const token = makeToken({ ...order, clustersetDomain, nowMs: clock.epochMs() }, random);
     const { tokenId, cluster, secret, expiresAtMs } = token;
     await journal.append({ kind: 'token-issued', tokenId, cluster, secret, expiresAtMs });
-    await store.join.offer({ tokenId, credential: storeCredential(token), expiresAtMs });
+    await this.#offer({ tokenId, credential: storeCredential(token), expiresAtMs });
     log.info('join token made', { tokenId, member: cluster, expiresAtMs });
     return token;
   }
 
-  /** Looks at the board now (a hint, or time to look anyway). One look at a time. */
-  look(): Promise<void> {
-    this.#again = true;
-    this.#working ??= this.#loop().finally(() => {
-      this.#working = undefined;
-      // Asked for after the last look and before this.
-      if (this.#again) void this.look();
-    });
-    return this.#working;
+  /** Looks at every board now (a hint, or time to look anyway). One look at a board at a time. */
+  async look(): Promise<void> {
+    await Promise.all(this.#desks.map((desk) => this.#lookAt(desk)));
   }
 
-  async #loop(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
+  /** One store that has it is enough to hand the token out. @throws what the first store said, when none took it. */
+  async #offer(offer: Offer): Promise<void> {
+    const offered = await Promise.allSettled(this.#desks.map(({ board }) => board.offer(offer)));
+    for (const [index, result] of offered.entries()) {
+      if (result.status === 'fulfilled') continue;
+      if (offered.every(({ status }) => status === 'rejected')) throw result.reason;
+      const store = this.#desks[index]?.board.listed.name;
+      this.#components.log.warn('a token could not be offered in a store yet', {
+        store,
+        error: errorText(result.reason),
+      });
+    }
+  }
+
+  #lookAt(desk: Desk): Promise<void> {
+    desk.again = true;
+    desk.working ??= this.#loop(desk).finally(() => {
+      desk.working = undefined;
+      // Asked for after the last look and before this.
+      if (desk.again) void this.#lookAt(desk);
+    });
+    return desk.working;
+  }
+
+  /** Never rejects. */
+  async #loop(desk: Desk): Promise<void> {
+    while (desk.again) {
+      desk.again = false;
       try {
-        const pending = await this.#components.store.join.pending();
-        for (const request of this.#begunFirst(pending)) await this.#try(request);
+        const pending = await desk.board.pending();
+        desk.looked = true;
+        desk.waiting = new Set(pending.map(({ tokenId }) => tokenId));
+        desk.lastError = undefined;
+        await this.#inTurn(() => this.#serveAll(pending, desk.board));
       } catch (error) {
-        this.#components.log.warn('join requests could not be looked at, will try again', { error: errorText(error) });
+        desk.looked = true;
+        this.#lookFailed(desk, errorText(error));
       }
     }
   }
 
-  /** A join that a crash interrupted was promised a roster version: no other may take that version before it. */
-  #begunFirst(pending: readonly JoinRequest[]): readonly JoinRequest[] {
+  #lookFailed(desk: Desk, error: string): void {
+    const { name: store } = desk.board.listed;
+    if (error !== desk.lastError) {
+      this.#components.log.warn('join requests could not be looked at, will try again', { store, error });
+    }
+    desk.lastError = error;
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#serving.then(work);
+    this.#serving = turn.catch(() => undefined); // the one whose turn it was hears of it
+    return turn;
+  }
+
+  /** A join that was interrupted was promised a roster version: no other may take that version before it. */
+  async #serveAll(pending: readonly JoinRequest[], board: OfferedBoard): Promise<void> {
     const { tokens } = this.#components.journal;
     const isBegun = ({ tokenId }: JoinRequest): boolean => tokens.get(tokenId)?.redemption !== undefined;
-    return [...pending.filter(isBegun), ...pending.filter((request) => !isBegun(request))];
+    for (const request of pending.filter(isBegun)) await this.#try(request, board);
+    for (const request of pending.filter((one) => !isBegun(one))) {
+      if (!this.#isPromised()) await this.#try(request, board);
+    }
+  }
+
+  /** A begun join is not finished, and its request waits in a store, or in one that has not told yet. */
+  #isPromised(): boolean {
+    const { version } = this.#roster();
+    const mayWait = (tokenId: string): boolean =>
+      this.#desks.some(({ looked, waiting }) => !looked || waiting.has(tokenId));
+    return [...this.#components.journal.tokens].some(
+      ([tokenId, { redemption }]) => redemption !== undefined && redemption.rosterVersion > version && mayWait(tokenId),
+    );
   }
 
   /** One request that cannot be served does not keep the others. It stays on the board and is tried again. */
-  async #try(request: JoinRequest): Promise<void> {
+  async #try(request: JoinRequest, board: OfferedBoard): Promise<void> {
     try {
-      await this.#serve(request);
+      await this.#serve(request, board);
     } catch (error) {
       const { tokenId } = request;
       this.#components.log.warn('a join request could not be served, will try again', {
@@ -113,9 +196,9 @@ export class JoinDesk {
     }
   }
 
-  async #serve(request: JoinRequest): Promise<void> {
+  async #serve(request: JoinRequest, board: OfferedBoard): Promise<void> {
     const { tokenId } = request;
-    const { journal, store } = this.#components;
+    const { journal } = this.#components;
     const token = journal.tokens.get(tokenId);
     if (token === undefined) {
       this.#ignore(tokenId, { reason: 'TokenUnknown', message: 'this authority did not make the token' });
@@ -126,8 +209,8 @@ export class JoinDesk {
       this.#ignore(tokenId, opened);
       return;
     }
-    const answer = await this.#decide(token, opened.value);
-    await store.join.answer({ tokenId, bytes: answer });
+    const bytes = await this.#decide(token, opened.value);
+    await board.answer({ tokenId, bytes });
   }
 
   /** Unanswered, it is found again at every look, until the store forgets it: one line is enough. */
@@ -157,9 +240,9 @@ export class JoinDesk {
     if (token.redemption === undefined) {
       await journal.append({ kind: 'token-redeemed', tokenId, atMs: nowMs, ...redemption });
     }
-    if (next !== roster) await this.#publish(next);
+    const made = next === roster ? { clusterCa } : await this.#publish({ tokenId, clusterCa, roster: next });
     log.info('cluster joined', { tokenId, member: request.cluster, rosterVersion: next.version });
-    return makeJoinAnswer({ secret, nonce: request.nonce, clusterCa, rosterVersion: next.version });
+    return makeJoinAnswer({ secret, nonce: request.nonce, clusterCa: made.clusterCa, rosterVersion: next.version });
   }
 
   #roster(): Roster {
@@ -167,10 +250,36 @@ export class JoinDesk {
     return this.#published !== undefined && this.#published.version > followed.version ? this.#published : followed;
   }
 
-  async #publish(roster: Roster): Promise<void> {
-    const bytes = signRoster(this.#components.rootKey, roster);
-    await this.#components.store.putRoster({ version: roster.version, bytes });
+  /** The first store that takes it makes it valid; the others get it as soon as they can. */
+  async #publish(admission: Omit<Admission, 'bytes'>): Promise<Admission> {
+    const attempt = this.#attemptOf(admission);
+    const { roster, bytes } = attempt;
+    const { version } = roster;
+    const puts = listStores(this.#components.store).map(({ store }) => this.#put(store.putRoster({ version, bytes })));
+    try {
+      await Promise.any(puts);
+    } catch (error) {
+      throw error instanceof AggregateError ? error.errors[0] : error;
+    }
     this.#published = roster;
     await this.#init.onRoster(roster, bytes);
+    return attempt;
+  }
+
+  /**
+   * An attempt that no store confirmed may have reached one all the same: it is repeated with the same octets, for two
+   * rosters of one version in two stores would be equivocation.
+   */
+  #attemptOf(admission: Omit<Admission, 'bytes'>): Admission {
+    const { tokenId, roster } = admission;
+    const same = this.#attempt?.tokenId === tokenId && this.#attempt.roster.version === roster.version;
+    if (this.#attempt !== undefined && same) return this.#attempt;
+    this.#attempt = { ...admission, bytes: signRoster(this.#components.rootKey, roster) };
+    return this.#attempt;
+  }
+
+  #put(work: Promise<void>): Promise<void> {
+    const { clock } = this.#components;
+    return withDeadline(work, { clock, timeoutMs: BULK_TIMEOUT_MS, what: 'putRoster' });
   }
 }

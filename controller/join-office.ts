@@ -1,13 +1,18 @@
 import { z } from 'zod';
 import { isDnsLabel, parseClusterId } from '../federation/model/ids.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { errorText, IsthmusError } from '../runtime/errors.ts';
+import { errorText, InvalidInputError, IsthmusError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import { fingerprint } from '../trust/certificates.ts';
+import type { Checked } from '../trust/contract.ts';
 import { Journal } from '../trust/journal.ts';
 import type { Answer, HealthCheckResult, Routes } from './admin/routes.ts';
+import type { ListedStore } from '../federation/store/several.ts';
 import type { Controller } from './controller.ts';
+import { storeUrl } from './config/site-fields.ts';
+import { passwordInFile, tokenStore } from './enrol/join-store.ts';
+import { readPassword } from './enrol/password-file.ts';
 import { JoinDesk } from './join-desk.ts';
 
 /** The authority's part of a controller: journal, join desk, and the admin route by which `isthmus token create` asks. */
@@ -15,6 +20,13 @@ export interface JoinOffice {
   readonly routes: Routes;
   readonly checks: readonly HealthCheckResult[];
   close(): Promise<void>;
+}
+
+export interface JoinOfficeInit {
+  /** As this site reaches it, or as it serves it. */
+  readonly storeUrl: string;
+  /** What goes into tokens in its place. Its password may be in a file. */
+  readonly joinStore?: string | undefined;
 }
 
 /** Hints make it quick; this makes it certain. */
@@ -25,11 +37,13 @@ const TOKEN_LIFETIME_MS_MAX = 24 * 60 * 60 * 1000;
 const orderSchema = z.strictObject({
   cluster: z.string().refine(isDnsLabel, { error: 'not a DNS label' }),
   lifetimeMs: z.coerce.number().int().min(1_000).max(TOKEN_LIFETIME_MS_MAX).optional(),
+  /** In the place of the configured one. */
+  store: storeUrl().optional(),
 });
 
 export async function openJoinOffice(
   components: { clock: Clock; random: Random; log: Logger; controller: Controller },
-  init: { readonly storeUrl: string },
+  init: JoinOfficeInit,
 ): Promise<JoinOffice> {
   const { controller, clock, log } = components;
   const { rootKey, roots } = controller.trust;
@@ -41,22 +55,22 @@ export async function openJoinOffice(
   if (journal.tornBytes > 0)
     log.warn('the journal ended in a torn line, which was cut off', { bytes: journal.tornBytes });
   const desk = new JoinDesk(
-    { ...components, store: controller.store, journal, rootKey, rootCertificate },
+    { ...components, store: controller.writable, journal, rootKey, rootCertificate },
     {
       roster: () => controller.engine.world.roster,
       onRoster: (_, bytes) => controller.adoptRoster(bytes),
     },
   );
   const stop = new AbortController();
-  const watching = watchBoard({ desk, controller, log }, stop.signal);
+  const watching = controller.stores.map((listed) => watchBoard({ desk, listed, log }, stop.signal));
   const looking = lookRegularly(desk, clock, stop.signal);
   const rootPin = fingerprint(rootCertificate);
   return {
-    routes: tokenRoute((query) => makeToken(desk, query, { rootPin, storeUrl: init.storeUrl })),
+    routes: tokenRoute((query) => makeToken(desk, query, { ...init, rootPin })),
     checks: [{ name: 'authority', ok: true }],
     close: async () => {
       stop.abort(new IsthmusError('closed', 'the join office closes'));
-      await Promise.all([watching, looking]);
+      await Promise.all([...watching, looking]);
       await journal[Symbol.asyncDispose]();
     },
   };
@@ -79,14 +93,16 @@ function tokenRoute(answer: (query: URLSearchParams) => Answer | Promise<Answer>
 async function makeToken(
   desk: JoinDesk,
   query: URLSearchParams,
-  { rootPin, storeUrl }: { readonly rootPin: string; readonly storeUrl: string },
+  { rootPin, storeUrl: own, joinStore }: JoinOfficeInit & { readonly rootPin: string },
 ): Promise<Answer> {
   const order = orderSchema.safeParse(Object.fromEntries(query));
   if (!order.success) return { status: 400, type: TEXT, body: z.prettifyError(order.error) };
   const { cluster, lifetimeMs } = order.data;
+  const store = await storeForTokens({ own, join: order.data.store ?? joinStore });
+  if (!store.ok) return { status: 409, type: TEXT, body: store.message };
   const token = await desk.makeToken({
     cluster: parseClusterId(cluster),
-    store: storeUrl,
+    store: store.value,
     rootFingerprint: rootPin,
     lifetimeMs,
   });
@@ -94,21 +110,38 @@ async function makeToken(
   return { status: 201, type: 'application/json', body: JSON.stringify(made) };
 }
 
+/** A token travels alone: what it needs of this machine's files is put into it. */
+async function storeForTokens(stores: { own: string; join: string | undefined }): Promise<Checked<string>> {
+  try {
+    const url = tokenStore(stores);
+    const file = passwordInFile(url);
+    return { ok: true, value: file === undefined ? url : file.withPassword(await readPassword(file.path)) };
+  } catch (error) {
+    if (!(error instanceof IsthmusError)) throw error;
+    const found = error instanceof InvalidInputError ? error.findings.map(({ message }) => message).join(', ') : '';
+    const hint = error.hint === undefined ? '' : `; ${error.hint}`;
+    return { ok: false, reason: error.code, message: `${found || error.message}${hint}` };
+  }
+}
+
 interface Watched {
   readonly desk: JoinDesk;
-  readonly controller: Controller;
+  readonly listed: ListedStore;
   readonly log: Logger;
 }
 
 /** Never rejects. */
-async function watchBoard({ desk, controller, log }: Watched, signal: AbortSignal): Promise<void> {
+async function watchBoard({ desk, listed, log }: Watched, signal: AbortSignal): Promise<void> {
   try {
-    for await (const hint of controller.store.watch(signal)) {
+    for await (const hint of listed.store.watch(signal)) {
       if (hint.kind === 'join' || hint.kind === 'gap') await desk.look();
     }
   } catch (error) {
     if (!signal.aborted)
-      log.warn('the store gives no more hints of joins, they are only polled', { error: errorText(error) });
+      log.warn('a store gives no more hints of joins, they are only polled', {
+        store: listed.name,
+        error: errorText(error),
+      });
   }
 }
 

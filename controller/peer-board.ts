@@ -38,6 +38,7 @@ export class PeerBoard {
   #storeLinkUp = true;
   #isolated = false;
   #timer: Timer | undefined;
+  #timerDueMs = Number.POSITIVE_INFINITY;
   #closed = false;
 
   constructor(components: { clock: Clock }, init: PeerBoardInit) {
@@ -58,6 +59,12 @@ export class PeerBoard {
     return this.#peers.get(cluster)?.probe ?? 'unknown';
   }
 
+  /** Since its head last advanced, by our own monotonic clock, ms; undefined when it has not since our start. */
+  headAgeMs(cluster: ClusterId): number | undefined {
+    const atMs = this.#peers.get(cluster)?.headAtMs;
+    return atMs === undefined ? undefined : this.#clock.monotonicMs() - atMs;
+  }
+
   /** A member of the roster: judged from now on. Nothing is known of it yet, and unknown keeps everything. */
   know(cluster: ClusterId): void {
     if (this.#peers.has(cluster)) return;
@@ -72,8 +79,14 @@ export class PeerBoard {
 
   hear(cluster: ClusterId, news: PeerNews): void {
     this.know(cluster);
-    this.#step(cluster, { ...news, atMs: this.#clock.monotonicMs() });
-    this.#settle();
+    const before = this.#peers.get(cluster);
+    const atMs = this.#clock.monotonicMs();
+    this.#step(cluster, { ...news, atMs });
+    const after = this.#peers.get(cluster);
+    // Only probes tell whether we are the isolated one. A beat of one peer in hundreds concerns nobody else.
+    const probed = before?.probe !== after?.probe || before?.probeSinceMs !== after?.probeSinceMs;
+    if (probed || after === undefined) this.#settle();
+    else this.#settleOne(cluster, after, atMs);
   }
 
   storeLink(link: 'up' | 'down'): void {
@@ -104,6 +117,15 @@ export class PeerBoard {
     this.#schedule(atMs);
   }
 
+  #settleOne(cluster: ClusterId, peer: PeerHealth, nowMs: number): void {
+    if (this.#closed) return;
+    const standing = this.#standings.get(cluster);
+    if (standing?.liveness !== peer.liveness || standing.serving !== peer.serving) this.#publish();
+    // A due time that has only moved away is found out when it comes.
+    const dueMs = nextDueMs(peer, nowMs);
+    if (dueMs !== undefined && dueMs < this.#timerDueMs) this.#wakeAt(dueMs, nowMs);
+  }
+
   #publish(): void {
     const sorted = [...this.#peers].sort(([left], [right]) => compareText(left, right));
     const next = new Map(
@@ -123,9 +145,14 @@ export class PeerBoard {
 
   #schedule(nowMs: number): void {
     this.#timer?.cancel();
+    this.#timerDueMs = Number.POSITIVE_INFINITY;
     const dues = [...this.#peers.values()].map((peer) => nextDueMs(peer, nowMs)).filter((due) => due !== undefined);
-    if (dues.length === 0) return;
-    const delayMs = Math.max(TICK_MS_MIN, Math.min(...dues) - nowMs);
-    this.#timer = this.#clock.after(delayMs, () => this.#settle());
+    if (dues.length > 0) this.#wakeAt(Math.min(...dues), nowMs);
+  }
+
+  #wakeAt(dueMs: number, nowMs: number): void {
+    this.#timer?.cancel();
+    this.#timerDueMs = dueMs;
+    this.#timer = this.#clock.after(Math.max(TICK_MS_MIN, dueMs - nowMs), () => this.#settle());
   }
 }

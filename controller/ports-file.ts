@@ -16,6 +16,17 @@ export type PortTable = ReadonlyMap<ServicePortKey, number>;
 
 const SCHEMA = z.record(z.string(), z.int().min(1).max(65_535));
 
+/** What the leader wrote, for a replica that follows; nothing when there is none, or none that can be read. */
+export async function readPorts(path: string): Promise<PortTable | undefined> {
+  try {
+    const table = SCHEMA.parse(JSON.parse(await readFile(path, 'utf8')));
+    return new Map(Object.entries(table) as [ServicePortKey, number][]);
+  } catch {
+    // A start mends it; until then one's own table stays.
+    return undefined;
+  }
+}
+
 export async function loadPorts(path: string): Promise<{ ports: PortTable; findings: readonly Finding[] }> {
   try {
     const table = SCHEMA.parse(JSON.parse(await readFile(path, 'utf8')));

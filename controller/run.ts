@@ -1,8 +1,8 @@
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { openStore } from '../federation/store/open.ts';
-import { type ServedStore, serveStore } from '../federation/store/serve.ts';
+import { linkOfServedStore, servedDatabase, type ServedStore, serveStore } from '../federation/store/serve.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { errorText } from '../runtime/errors.ts';
+import { errorText, IsthmusError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
@@ -11,9 +11,12 @@ import { untilAborted } from '../runtime/until-aborted.ts';
 import { AdminServer } from './admin/server.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { adminParts } from './admin-parts.ts';
+import { claimStores } from './claim-stores.ts';
 import type { SiteConfig } from './config/site.ts';
 import { Controller } from './controller.ts';
-import { closedJoinOffice, type JoinOffice, openJoinOffice } from './join-office.ts';
+import { closedJoinOffice, type JoinOffice, type JoinOfficeInit, openJoinOffice } from './join-office.ts';
+import { LeaderOffice } from './leadership/leader-office.ts';
+import { StandbyStoreServer } from './leadership/standby-store-server.ts';
 import { stateFolder } from './state-folder.ts';
 import { PREDECESSOR_WAIT_MS, StateLock } from './state-lock.ts';
 import { softwareVersion } from './version.ts';
@@ -30,9 +33,7 @@ export async function runController(config: SiteConfig, components: RunComponent
   const metrics = new Metrics();
   metrics.gauge('isthmus_build_info', 'The version that runs', ['version']).set(1, { version: softwareVersion() });
   await using running = new AsyncDisposableStack();
-  const { root } = stateFolder(config.stateDir);
-  await preparePrivateFolder(root);
-  running.use(await StateLock.take(components, { folder: root, waitMs: PREDECESSOR_WAIT_MS }));
+  running.use(await takeFolder(config, components));
   const served = await serveOwnStore(config, { ...components, metrics });
   if (served !== undefined) running.defer(() => served.close());
   const controller = await Controller.start(config, {
@@ -43,12 +44,17 @@ export async function runController(config: SiteConfig, components: RunComponent
       openStore(url, {
         ...components,
         metrics,
+        clusterset: config.clusterset,
         identity: { kind: 'member', cluster: config.cluster, svid: () => signing.current },
       }),
   });
   running.defer(() => controller.close());
+  if (config.authority) running.use(claiming({ ...components, metrics, controller }));
   const office = config.authority
-    ? await openOffice({ ...components, controller }, served?.link ?? publicStoreUrl(config))
+    ? await authorityOffice(
+        { ...components, controller },
+        { storeUrl: linkForTokens(config, served?.link), joinStore: config.joinStore },
+      )
     : undefined;
   if (office !== undefined) running.defer(() => office.close());
   const admin = new AdminServer(components, {
@@ -67,13 +73,59 @@ export async function runController(config: SiteConfig, components: RunComponent
   log.info('controller stops; gateways and other clusters keep what they have');
 }
 
+/** The folder is one controller's, or its replicas': then each has one of its own in it. */
+async function takeFolder(config: SiteConfig, { clock }: RunComponents): Promise<AsyncDisposable> {
+  await using taken = new AsyncDisposableStack();
+  const { root, own } = stateFolder(config.stateDir, config.replica);
+  await preparePrivateFolder(root);
+  const isAlone = config.replica === undefined;
+  const how = isAlone ? 'alone' : 'shared';
+  taken.use(await StateLock.take({ clock }, { folder: root, waitMs: PREDECESSOR_WAIT_MS, how }));
+  if (!isAlone) {
+    await preparePrivateFolder(own);
+    taken.use(await StateLock.take({ clock }, { folder: own, waitMs: PREDECESSOR_WAIT_MS }));
+  }
+  return taken.move();
+}
+
+async function authorityOffice(
+  components: RunComponents & { controller: Controller },
+  init: JoinOfficeInit,
+): Promise<JoinOffice> {
+  const { role, folder, config } = components.controller;
+  if (config.replica === undefined) return openOffice(components, init);
+  const open = (): Promise<JoinOffice> => openJoinOffice(components, init);
+  return new LeaderOffice({ ...components, role }, { journal: folder.journal, open });
+}
+
+/** A server that is run on and not listed any more, after a move, is no place to join at. */
+function linkForTokens({ store, stateDir }: SiteConfig, served: string | undefined): string {
+  const isListed = store.includes(`embedded:${servedDatabase(stateDir)}`);
+  return served !== undefined && isListed ? served : (store[0] ?? '');
+}
+
+/** Store servers of the list that nobody has claimed yet. */
+function claiming(components: RunComponents & { metrics: Metrics; controller: Controller }): AsyncDisposable {
+  const { config, trust, roster } = components.controller;
+  const stop = new AbortController();
+  const [root = new Uint8Array()] = trust.roots;
+  const { cluster, store: urls } = config;
+  const done = claimStores(components, { urls, cluster, root, roster: () => roster.current, signal: stop.signal });
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stop.abort(new IsthmusError('closed', 'the controller stops'));
+      await done;
+    },
+  };
+}
+
 /** A damaged journal ends the admission of clusters, not the service of those that are there. */
 async function openOffice(
   components: RunComponents & { controller: Controller },
-  storeUrl: string,
+  init: JoinOfficeInit,
 ): Promise<JoinOffice> {
   try {
-    return await openJoinOffice(components, { storeUrl });
+    return await openJoinOffice(components, init);
   } catch (error) {
     components.log.error('this authority cannot admit clusters', { error: errorText(error) });
     return closedJoinOffice(errorText(error));
@@ -83,20 +135,16 @@ async function openOffice(
 async function serveOwnStore(
   config: SiteConfig,
   components: RunComponents & { metrics: Metrics },
-): Promise<ServedStore | undefined> {
+): Promise<Pick<ServedStore, 'link' | 'close'> | undefined> {
   const { store: listen } = config.listen;
   if (listen === undefined) return undefined;
   const [gateway] = config.gateways;
+  const address = { address: listen.host, port: listen.port };
   const host = gateway?.address ?? listen.host;
-  return serveStore(
-    { stateDir: config.stateDir, listen: { address: listen.host, port: listen.port }, advertise: { host } },
-    components,
-  );
-}
-
-/** What joiners are told when the store is not ours to serve. */
-function publicStoreUrl(config: SiteConfig): string {
-  return config.store[0] ?? '';
+  const init = { stateDir: config.stateDir, listen: address, advertise: { host } };
+  if (config.replica === undefined) return serveStore(init, components);
+  const server = new StandbyStoreServer(components, { ...address, serve: () => serveStore(init, components) });
+  return { link: await linkOfServedStore(init, components), close: () => server.close() };
 }
 
 async function lookup(host: string): Promise<readonly string[]> {

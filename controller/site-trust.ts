@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { link, readFile, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { ClusterId } from '../federation/model/ids.ts';
 import { VoidToken } from '../gateway-config/ir.ts';
 import { type Finding, IsthmusError } from '../runtime/errors.ts';
@@ -40,6 +40,8 @@ export interface NewSiteTrust {
 export const CLUSTER_CA_KEY = 'cluster-ca';
 export const ROOT_KEY = 'root';
 const VOID_TOKEN_BYTES = 32;
+/** Enough for two replicas to have drafts of their own. */
+const DRAFT_NAME_CHARS = 16;
 
 export class NotEnrolledError extends IsthmusError {
   constructor(path: string, what: string) {
@@ -117,20 +119,37 @@ async function loadRoster(
   return { roster: newer.value, rosterBytes: followed, findings: [finding] };
 }
 
-/** Made once per site and kept: the routes that name it must come out the same after a restart. */
+/** Made once per site and kept: the routes that name it must come out the same after a restart, and at all replicas. */
 async function loadVoidToken(folder: StateFolder, random: Random): Promise<VoidToken> {
-  const file = await openPrivateFile(folder.voidToken, 0);
-  if (file !== undefined) {
-    try {
-      const text = (await file.readFile('utf8')).trim();
-      if (/^[0-9a-f]{64}$/.test(text)) return new VoidToken(text);
-    } finally {
-      await file.close();
-    }
-  }
+  const kept = await readVoidToken(folder);
+  if (kept !== undefined) return kept;
   const made = Buffer.from(random.bytes(VOID_TOKEN_BYTES)).toString('hex');
-  await replacePrivateFile(folder.keys, 'void-token', made);
+  // Two replicas that start together must not each make one: the first to give its file the name wins.
+  const draft = `void-token-${made.slice(0, DRAFT_NAME_CHARS)}`;
+  await replacePrivateFile(folder.keys, draft, made);
+  try {
+    await link(join(folder.keys, draft), folder.voidToken);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await unlink(join(folder.keys, draft));
+  }
+  const won = await readVoidToken(folder);
+  if (won !== undefined) return won;
+  // What has the name is no token.
+  await replacePrivateFile(folder.keys, basename(folder.voidToken), made);
   return new VoidToken(made);
+}
+
+async function readVoidToken(folder: StateFolder): Promise<VoidToken | undefined> {
+  const file = await openPrivateFile(folder.voidToken, 0);
+  if (file === undefined) return undefined;
+  try {
+    const text = (await file.readFile('utf8')).trim();
+    return /^[0-9a-f]{64}$/.test(text) ? new VoidToken(text) : undefined;
+  } finally {
+    await file.close();
+  }
 }
 
 async function readRequired(path: string, what: string): Promise<Buffer> {

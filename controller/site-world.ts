@@ -1,3 +1,4 @@
+import { importFilter } from '../federation/model/imports.ts';
 import type { LocalView } from '../federation/model/local.ts';
 import type { ChainRecord, GatewayRecord } from '../federation/model/records.ts';
 import type { SiteConfig } from './config/site.ts';
@@ -43,6 +44,7 @@ export function firstWorld({ config, trust, local, ports, chain }: FirstWorldInp
     local,
     roster: trust.roster,
     views: new Map(),
+    imports: importFilter(config.imports),
     health: new Map(),
     unhealthy: new Set(),
     addresses: new Map(),

@@ -1,11 +1,15 @@
 import { LastGood, type LoadedState } from '../federation/sync/last-good.ts';
 import { Marks } from '../federation/sync/marks.ts';
 import type { Store } from '../federation/store/contract.ts';
+import type { StoreList } from '../federation/store/several.ts';
 import type { Finding } from '../runtime/errors.ts';
 import { FilesSource } from '../sources/files.ts';
 import { preparePrivateFolder } from '../trust/private-file.ts';
 import type { SiteConfig } from './config/site.ts';
 import type { ControllerComponents } from './controller.ts';
+import { loadReplica, type Replica } from './leadership/replica.ts';
+import { seedFolder } from './leadership/seed.ts';
+import { openStores } from './open-stores.ts';
 import { loadPorts, PortsFile, type PortTable } from './ports-file.ts';
 import { loadSiteTrust, type SiteTrust } from './site-trust.ts';
 import { SigningIdentity, type SigningMaterial } from './signing-identity.ts';
@@ -17,6 +21,8 @@ import { type StateFolder, stateFolder } from './state-folder.ts';
  */
 export interface StartedParts extends AsyncDisposable {
   readonly folder: StateFolder;
+  /** Absent for a controller that is the only one of its site. */
+  readonly replica: Replica | undefined;
   readonly trust: SiteTrust;
   readonly marks: Marks;
   readonly lastGood: LastGood;
@@ -26,6 +32,9 @@ export interface StartedParts extends AsyncDisposable {
   readonly portsFile: PortsFile;
   readonly source: FilesSource;
   readonly signing: SigningIdentity;
+  /** In the order of the site's list. */
+  readonly stores: StoreList;
+  /** The first of them: where leases are held. */
   readonly store: Store;
   /** What was damaged in the state folder, and what took its place. */
   readonly findings: readonly Finding[];
@@ -37,8 +46,12 @@ export async function startParts(config: SiteConfig, components: ControllerCompo
   const { log } = components;
   // What was opened is closed again when a later step fails: a timer left behind would keep a failed process alive.
   await using opened = new AsyncDisposableStack();
-  const folder = stateFolder(config.stateDir);
+  const folder = stateFolder(config.stateDir, config.replica);
   await preparePrivateFolder(folder.root);
+  await preparePrivateFolder(folder.own);
+  const name = config.replica;
+  await seedFolder(components, { folder, isAlone: name === undefined });
+  const replica = name === undefined ? undefined : await loadReplica(components, { name, folder: folder.own });
   const loadedMarks = await Marks.load(components, { path: folder.marks });
   opened.defer(() => loadedMarks.marks.close());
   const lastGood = new LastGood(components, { dir: folder.lastGood });
@@ -55,12 +68,17 @@ export async function startParts(config: SiteConfig, components: ControllerCompo
   const onRenewed = (material: SigningMaterial): void => renewed?.(material);
   const signing = new SigningIdentity({ ...components, issuer: trust.issuer }, { onRenewed });
   opened.defer(() => signing.close());
-  const store = opened.use(await components.openStore(config.store[0] ?? `embedded:${folder.embeddedStore}`, signing));
-  const findings = [...loadedMarks.findings, ...restored.findings, ...trust.findings, ...loadedPorts.findings];
+  const urls = config.store.length === 0 ? [`embedded:${folder.embeddedStore}`] : config.store;
+  const open = async (url: string): Promise<Store> => opened.use(await components.openStore(url, signing));
+  const opening = { urls, needsFirst: config.replica !== undefined };
+  const { stores, findings: unusable } = await openStores(open, opening);
+  const damaged = [...loadedMarks.findings, ...restored.findings, ...trust.findings, ...loadedPorts.findings];
+  const findings = [...damaged, ...unusable];
   for (const { message, ...where } of findings) log.warn(message, where);
   const running = opened.move();
   return {
     folder,
+    replica,
     trust,
     marks: loadedMarks.marks,
     lastGood,
@@ -69,7 +87,8 @@ export async function startParts(config: SiteConfig, components: ControllerCompo
     portsFile,
     source,
     signing,
-    store,
+    stores,
+    store: stores[0].store,
     findings,
     onRenewed: (listener) => {
       renewed = listener;

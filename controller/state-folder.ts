@@ -2,12 +2,15 @@ import { join } from 'node:path';
 
 /**
  * Where things are in a state folder (`--state-dir`). One place, because `init`, `join`, `up`, the controller and the
- * agent are separate processes that meet in this folder.
+ * agent are separate processes that meet in this folder. Replicas of a controller share what the cluster is (keys, Site,
+ * gateway ports, journal) and have in a folder each what one process knows and listens on (`own`).
  */
 export interface StateFolder {
   readonly root: string;
-  /** Held by the one process that uses the folder. */
-  readonly lock: string;
+  /** Of this controller alone: the root, or with replicas `replicas/NAME`. */
+  readonly own: string;
+  /** Where the replicas have their folders. */
+  readonly replicas: string;
   /** The `Site` document that `init` or `join` wrote. */
   readonly site: string;
   /** Private keys, 0700 with 0600 files: `cluster-ca`, on the authority also `root`. */
@@ -37,24 +40,28 @@ export interface StateFolder {
   readonly storeServer: string;
 }
 
-export function stateFolder(root: string): StateFolder {
+/** @param replica name of the replica; absent for a controller that is the only one */
+export function stateFolder(root: string, replica?: string): StateFolder {
+  const replicas = join(root, 'replicas');
+  const own = replica === undefined ? root : join(replicas, replica);
   return {
     root,
-    lock: join(root, 'lock'),
+    own,
+    replicas,
     site: join(root, 'site.yaml'),
     keys: join(root, 'keys'),
     rootCertificate: join(root, 'trust', 'root.pem'),
     clusterCaCertificate: join(root, 'trust', 'cluster-ca.pem'),
     joinedRoster: join(root, 'trust', 'roster.json'),
     voidToken: join(root, 'keys', 'void-token'),
-    lastGood: join(root, 'last-good'),
-    marks: join(root, 'marks.json'),
+    lastGood: join(own, 'last-good'),
+    marks: join(own, 'marks.json'),
     ports: join(root, 'ports.json'),
-    sourceMemory: join(root, 'source-memory.json'),
+    sourceMemory: join(own, 'source-memory.json'),
     journal: join(root, 'journal', 'authority.jsonl'),
     audit: join(root, 'audit'),
-    adminSocket: join(root, 'admin.sock'),
-    xdsSocket: join(root, 'xds.sock'),
+    adminSocket: join(own, 'admin.sock'),
+    xdsSocket: join(own, 'xds.sock'),
     gateway: (name) => join(root, 'gateway', name),
     embeddedStore: join(root, 'store.db'),
     storeServer: join(root, 'store-server'),

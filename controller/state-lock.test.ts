@@ -52,3 +52,26 @@ test('the lock of a process that was killed is free at once', async (t) => {
   using lock = await StateLock.take({ clock }, { folder, waitMs: 0 });
   assert.ok(lock);
 });
+
+test('replicas share a folder that a sole controller cannot have meanwhile, and the other way round', async (t) => {
+  const folder = await folderOf(t);
+  const [a, b] = await Promise.all([
+    StateLock.take({ clock }, { folder, waitMs: 0, how: 'shared' }),
+    StateLock.take({ clock }, { folder, waitMs: 0, how: 'shared' }),
+  ]);
+  await assert.rejects(StateLock.take({ clock }, { folder, waitMs: 0 }), StateFolderInUseError);
+  a[Symbol.dispose]();
+  await assert.rejects(StateLock.take({ clock }, { folder, waitMs: 0 }), StateFolderInUseError);
+  b[Symbol.dispose]();
+  using _alone = await StateLock.take({ clock }, { folder, waitMs: 0 });
+  await assert.rejects(StateLock.take({ clock }, { folder, waitMs: 0, how: 'shared' }), StateFolderInUseError);
+});
+
+test('whoever waits without end for a folder can be told to stop', async (t) => {
+  const folder = await folderOf(t);
+  using _first = await StateLock.take({ clock }, { folder, waitMs: 0 });
+  const stop = new AbortController();
+  const waiting = StateLock.take({ clock }, { folder, waitMs: Number.POSITIVE_INFINITY, signal: stop.signal });
+  stop.abort(new Error('enough'));
+  await assert.rejects(waiting, /enough/);
+});

@@ -65,7 +65,7 @@ export class SyncNews {
         board.hear(event.cluster, { kind: 'head' });
         return;
       case 'rejected':
-        this.#rejected.set(event.cluster, `${event.reason}: ${event.message}`);
+        this.#rejected.set(event.cluster, rejectionText(event));
         this.#init.onHeard(event.cluster);
         return;
       case 'roster':
@@ -110,6 +110,10 @@ export class SyncNews {
     this.#storeLink = { ...link, sinceMs: this.#components.clock.monotonicMs() };
     this.#components.board.storeLink(link.up ? 'up' : 'down');
   }
+}
+
+function rejectionText({ reason, message, store }: Extract<SyncEvent, { kind: 'rejected' }>): string {
+  return `${reason}: ${message}${store === undefined ? '' : ` (in ${store})`}`;
 }
 
 /** In the order of the roster. */

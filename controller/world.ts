@@ -1,4 +1,5 @@
 import type { ClusterId, ServicePortKey } from '../federation/model/ids.ts';
+import type { ImportFilter } from '../federation/model/imports.ts';
 import type { LocalView } from '../federation/model/local.ts';
 import type { OwnSite } from '../federation/model/own-records.ts';
 import type { ChainRecord, GatewayRecord } from '../federation/model/records.ts';
@@ -19,6 +20,8 @@ export interface World {
   readonly roster: Roster;
   /** Verified views of the other members, by cluster. */
   readonly views: ReadonlyMap<ClusterId, ClusterView>;
+  /** What of them this site wants. Absent: everything. */
+  readonly imports?: ImportFilter | undefined;
   readonly health: ReadonlyMap<ClusterId, PeerStanding>;
   /** Failed checks of own endpoints, as `endpointHealthKey` writes them. */
   readonly unhealthy: ReadonlySet<string>;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -42,7 +42,7 @@ class Site {
     );
     this.#t.after(() => writer.close());
     await beforeStart?.();
-    writer.start();
+    writer.begin();
     return writer;
   }
 
@@ -63,6 +63,23 @@ test('a writer whose marks are lost goes on above the epoch of its own head in t
   await site.untilEpoch(1);
   await site.writer();
   await site.untilEpoch(2);
+});
+
+test('a writer whose state folder is an old back-up goes on above what it wrote since', async (t) => {
+  const site = new Site(t);
+  const path = join(await folderOf(t), 'marks.json');
+  const first = await site.writer(path);
+  await site.untilEpoch(1);
+  await first.close();
+  const backUp = await readFile(path);
+  for (const epoch of [2, 3]) {
+    const writer = await site.writer(path);
+    await site.untilEpoch(epoch);
+    await writer.close();
+  }
+  await writeFile(path, backUp);
+  await site.writer(path);
+  await site.untilEpoch(4);
 });
 
 test('a writer that was replaced stops writing and says so', async (t) => {

@@ -1,12 +1,13 @@
 /**
- * What local workloads can reach: one entry per imported service port. This runs after every change of anything, so a
- * service whose inputs are the same objects as last time is taken over without being looked at.
+ * What local workloads can reach: one entry per imported service port. This runs after every change of anything, so the
+ * services that it may concern are found first, and the entries of all others are taken over without a look.
  */
-import type { ClusterId, ServicePortKey } from '../federation/model/ids.ts';
-import { compareText } from '../federation/model/ids.ts';
+import { changedKeys } from '../federation/model/diff.ts';
+import type { ClusterId, ServiceKey, ServicePortKey } from '../federation/model/ids.ts';
+import { compareText, servicePortKey } from '../federation/model/ids.ts';
 import type { LocalService } from '../federation/model/local.ts';
 import type { AppProtocol, ServicePort } from '../federation/model/records.ts';
-import type { MergedService } from '../federation/model/state.ts';
+import type { FederationState, MergedService } from '../federation/model/state.ts';
 import type { CompileInput, OwnPort } from './compile-input.ts';
 import { addressText, ownPorts, readyEndpoints } from './compile-input.ts';
 import type { Candidate } from './failover.ts';
@@ -27,19 +28,45 @@ interface Imported {
   readonly local: LocalService | undefined;
 }
 
-/** Unsorted. */
-export function compileEgress(input: CompileInput, peers: readonly PeerIR[], before: Before | undefined): EgressIR[] {
-  const reachable = new Set(peers.filter(({ gateways }) => gateways.length > 0).map(({ cluster }) => cluster));
-  const members = peers.map(({ cluster }) => cluster);
-  const reuse = reusable(input, peers, before);
-  const found: EgressIR[] = [];
-  for (const [key, listenPort] of input.ports) {
-    const known = reuse(key);
-    const imported = known === undefined ? findImported(input, key, listenPort) : undefined;
-    if (known !== undefined) found.push(known);
-    else if (imported !== undefined) found.push(compileOne(input, imported, reachable, members));
+/** Sorted by service. */
+export function compileEgress(
+  input: CompileInput,
+  peers: readonly PeerIR[],
+  before: Before | undefined,
+): readonly EgressIR[] {
+  const compiler = new EgressCompiler(input, peers);
+  const touched = touchedServices(input, peers, before);
+  if (before === undefined || touched === undefined) return compiler.all();
+  if (touched.size === 0) return before.ir.egress;
+  const egress = [...before.ir.egress];
+  for (const service of touched) {
+    for (const key of portKeys(service, before.input?.state, input.state)) put(egress, key, compiler.one(key));
   }
-  return found;
+  return egress;
+}
+
+class EgressCompiler {
+  readonly #input: CompileInput;
+  readonly #reachable: ReadonlySet<ClusterId>;
+  readonly #members: readonly ClusterId[];
+
+  constructor(input: CompileInput, peers: readonly PeerIR[]) {
+    this.#input = input;
+    this.#reachable = new Set(peers.filter(({ gateways }) => gateways.length > 0).map(({ cluster }) => cluster));
+    this.#members = peers.map(({ cluster }) => cluster);
+  }
+
+  all(): readonly EgressIR[] {
+    const found = [...this.#input.ports.keys()].map((key) => this.one(key)).filter((entry) => entry !== undefined);
+    return found.sort((left, right) => compareText(left.service, right.service));
+  }
+
+  /** Nothing for a port that is not imported, or has no gateway port. */
+  one(key: ServicePortKey): EgressIR | undefined {
+    const listenPort = this.#input.ports.get(key);
+    const imported = listenPort === undefined ? undefined : findImported(this.#input, key, listenPort);
+    return imported && compileOne(this.#input, imported, this.#reachable, this.#members);
+  }
 }
 
 function findImported(input: CompileInput, key: ServicePortKey, listenPort: number): Imported | undefined {
@@ -101,35 +128,54 @@ function carriers(input: CompileInput, merged: MergedService, members: readonly 
   return members.filter((cluster) => input.state.peers.get(cluster)?.view.services.has(merged.key)).sort(compareText);
 }
 
-/** A look-up of last time's entry that answers only when nothing it was made from has changed. */
-function reusable(
+/** The services whose entries may differ from last time's; nothing when it could be any. */
+function touchedServices(
   input: CompileInput,
   peers: readonly PeerIR[],
   before: Before | undefined,
-): (key: ServicePortKey) => EgressIR | undefined {
+): ReadonlySet<ServiceKey> | undefined {
   const last = before?.input;
   const sameFrame = before !== undefined && last !== undefined && before.ir.peers === peers && last.site === input.site;
-  if (!sameFrame) return () => undefined;
-  const checked = changedChecks(last.unhealthy, input.unhealthy);
-  const entries = new Map(before.ir.egress.map((entry) => [entry.service, entry]));
-  const changedViews = peers
-    .map(({ cluster }) => [last.state.peers.get(cluster)?.view.services, input.state.peers.get(cluster)?.view.services])
-    .filter(([then, now]) => then !== now);
-  return (key) => {
-    const { service } = parseServicePort(key);
-    const same =
-      last.ports.get(key) === input.ports.get(key) &&
-      !checked.has(key) &&
-      last.state.services.get(service) === input.state.services.get(service) &&
-      last.local.services.get(service) === input.local.services.get(service) &&
-      changedViews.every(([then, now]) => (then?.has(service) ?? false) === (now?.has(service) ?? false));
-    return same ? entries.get(key) : undefined;
-  };
+  if (!sameFrame) return undefined;
+  const touched = new Set<ServiceKey>(changedKeys(last.state.services, input.state.services));
+  for (const key of changedKeys(last.local.services, input.local.services)) touched.add(key);
+  for (const key of changedKeys(last.ports, input.ports)) touched.add(parseServicePort(key).service);
+  for (const key of changedChecks(last.unhealthy, input.unhealthy)) touched.add(parseServicePort(key).service);
+  // Who carries a TCP service is told by who exports it, whatever became of the merged service.
+  for (const { cluster } of peers) {
+    const then = last.state.peers.get(cluster)?.view.services;
+    const now = input.state.peers.get(cluster)?.view.services;
+    for (const key of changedKeys(then, now)) if (then?.has(key) !== now?.has(key)) touched.add(key);
+  }
+  return touched;
+}
+
+function portKeys(
+  service: ServiceKey,
+  then: FederationState | undefined,
+  now: FederationState,
+): ReadonlySet<ServicePortKey> {
+  const ports = [...(then?.services.get(service)?.ports ?? []), ...(now.services.get(service)?.ports ?? [])];
+  return new Set(ports.map(({ port }) => servicePortKey(service, port)));
+}
+
+/** In a list that is sorted by service. Nothing takes the entry out. */
+function put(egress: EgressIR[], key: ServicePortKey, entry: EgressIR | undefined): void {
+  let low = 0;
+  let high = egress.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareText(egress[middle]?.service ?? '', key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  const found = egress[low]?.service === key ? 1 : 0;
+  egress.splice(low, found, ...(entry === undefined ? [] : [entry]));
 }
 
 /** The services with an endpoint whose check turned. Entries are `NS/NAME:PORT|ADDRESS:PORT`. */
-function changedChecks(then: ReadonlySet<string>, now: ReadonlySet<string>): ReadonlySet<string> {
+function changedChecks(then: ReadonlySet<string>, now: ReadonlySet<string>): ReadonlySet<ServicePortKey> {
   if (then === now) return new Set();
   const turned = [...[...then].filter((entry) => !now.has(entry)), ...[...now].filter((entry) => !then.has(entry))];
-  return new Set(turned.map((entry) => entry.slice(0, entry.indexOf('|'))));
+  // What comes before the bar is the service port.
+  return new Set(turned.map((entry) => entry.slice(0, entry.indexOf('|')) as ServicePortKey));
 }

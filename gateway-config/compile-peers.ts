@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { compareText } from '../federation/model/ids.ts';
 import type { GatewayRecord } from '../federation/model/records.ts';
+import type { RosterMember } from '../trust/contract.ts';
 import { formatSpiffeId, gatewayId } from '../trust/spiffe.ts';
 import type { CompileInput } from './compile-input.ts';
 import { addressText, compareEndpoints } from './compile-input.ts';
@@ -17,20 +18,36 @@ const GATEWAY_ADDRESSES_MAX = 256;
 const PEM_LINE_LENGTH = 64;
 
 export function compilePeers(input: CompileInput): readonly PeerIR[] {
-  const { cluster: self, clustersetDomain, gatewaySet } = input.site;
+  const { cluster: self } = input.site;
   return input.roster.members
     .filter((member) => member.status === 'active' && member.cluster !== self)
-    .map((member): PeerIR => {
-      const view = input.state.peers.get(member.cluster)?.view;
-      return {
-        cluster: member.cluster,
-        ...(view === undefined ? {} : { network: view.info.network }),
-        identity: formatSpiffeId(gatewayId(member.cluster, clustersetDomain, gatewaySet)),
-        anchorsPem: member.caCertificates.map(pemOf).join(''),
-        gateways: gatewayEndpoints(view?.gateways ?? [], input.addresses),
-      };
-    })
+    .map((member) => peerOf(input, member))
     .sort((left, right) => compareText(left.cluster, right.cluster));
+}
+
+interface Compiled {
+  readonly from: readonly unknown[];
+  readonly peer: PeerIR;
+}
+
+/** Every change of anything comes here, and hundreds of peers are as they were. Kept as long as the roster's member is. */
+const compiledOf = new WeakMap<RosterMember, Compiled>();
+
+function peerOf(input: CompileInput, member: RosterMember): PeerIR {
+  const { site, addresses, state } = input;
+  const view = state.peers.get(member.cluster)?.view;
+  const from = [site, addresses, view?.info.network, view?.gateways];
+  const known = compiledOf.get(member);
+  if (known?.from.every((value, index) => value === from[index]) === true) return known.peer;
+  const peer: PeerIR = {
+    cluster: member.cluster,
+    ...(view === undefined ? {} : { network: view.info.network }),
+    identity: formatSpiffeId(gatewayId(member.cluster, site.clustersetDomain, site.gatewaySet)),
+    anchorsPem: member.caCertificates.map(pemOf).join(''),
+    gateways: gatewayEndpoints(view?.gateways ?? [], addresses),
+  };
+  compiledOf.set(member, { from, peer });
+  return peer;
 }
 
 /**

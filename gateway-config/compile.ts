@@ -2,7 +2,7 @@
  * The first of two pure steps from knowledge to Envoy: state, own services, roster and ports become what one gateway
  * set must do. Everything that is unchanged keeps its identity, and an unchanged service costs a few comparisons.
  */
-import { compareText } from '../federation/model/ids.ts';
+import { changedKeys } from '../federation/model/diff.ts';
 import type { Before } from './compile-egress.ts';
 import { compileEgress } from './compile-egress.ts';
 import { compileExports } from './compile-exports.ts';
@@ -18,9 +18,9 @@ const compiledFrom = new WeakMap<GatewayIR, CompileInput>();
 export function compile(input: CompileInput, previous?: GatewayIR): GatewayIR {
   const before = previous === undefined ? undefined : { input: compiledFrom.get(previous), ir: previous };
   const peers = shareList(before?.ir.peers ?? [], compilePeers(input), (peer) => peer.cluster);
-  const exports = shareList(before?.ir.exports ?? [], compileExports(input), (item) => item.service);
+  const exports = exportsOf(input, before);
   const ingress = ingressOf(input, exports, before);
-  const egress = compileEgress(input, peers, before).sort((left, right) => compareText(left.service, right.service));
+  const egress = compileEgress(input, peers, before);
   const ir: GatewayIR = {
     cluster: input.site.cluster,
     network: input.site.network,
@@ -36,6 +36,15 @@ export function compile(input: CompileInput, previous?: GatewayIR): GatewayIR {
   const result = previous !== undefined && isUnchanged(previous, ir) ? previous : ir;
   compiledFrom.set(result, input);
   return result;
+}
+
+function exportsOf(input: CompileInput, before: Before | undefined): readonly ExportIR[] {
+  const last = before?.input;
+  if (before !== undefined && last?.local === input.local) {
+    const changed = changedKeys(last.state.services, input.state.services);
+    if (!changed.some((key) => input.local.services.has(key))) return before.ir.exports;
+  }
+  return shareList(before?.ir.exports ?? [], compileExports(input), (item) => item.service);
 }
 
 function ingressOf(

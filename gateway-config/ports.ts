@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { ServicePortKey } from '../federation/model/ids.ts';
 import { compareText, servicePortKey } from '../federation/model/ids.ts';
-import type { FederationState } from '../federation/model/state.ts';
+import type { FederationState, MergedService } from '../federation/model/state.ts';
 import { IsthmusError } from '../runtime/errors.ts';
 
 export interface PortRange {
@@ -29,13 +29,15 @@ export interface PortAllocation {
 /** What a gateway set imports: the TCP ports of every ClusterSetIP service, sorted. */
 export function wantedPorts(state: FederationState): readonly ServicePortKey[] {
   const wanted: ServicePortKey[] = [];
-  for (const service of state.services.values()) {
-    if (service.type !== 'ClusterSetIP') continue;
-    for (const port of service.ports) {
-      if (port.protocol === 'TCP') wanted.push(servicePortKey(service.key, port.port));
-    }
-  }
+  for (const service of state.services.values()) wanted.push(...wantedPortsOf(service));
   return wanted.sort(compareText);
+}
+
+export function wantedPortsOf(service: MergedService): readonly ServicePortKey[] {
+  if (service.type !== 'ClusterSetIP') return [];
+  return service.ports
+    .filter(({ protocol }) => protocol === 'TCP')
+    .map(({ port }) => servicePortKey(service.key, port));
 }
 
 /**

@@ -83,6 +83,12 @@ export class FilesReader {
     return [...this.#files.values()].some((file) => file.unsettled !== undefined) ? 'unsettled' : 'settled';
   }
 
+  /** Folds what is known again, with first-seen times that others told. */
+  refold(): void {
+    this.#folded = NOTHING_FOLDED;
+    this.#fold();
+  }
+
   async #changed(): Promise<readonly string[]> {
     const { files, unknown } = await this.#watch.list();
     this.#unknownPaths = unknown;

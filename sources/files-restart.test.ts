@@ -47,3 +47,26 @@ test('a corrupt memory is no reason not to start, and is replaced', TIMEOUT, asy
   await source.close();
   assert.deepEqual(Object.keys(JSON.parse(await readFile(memory, 'utf8')) as object), ['schema', 'firstSeen', 'files']);
 });
+
+test(
+  'since when a service is exported is what another process of the site has told, and stays so',
+  TIMEOUT,
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const memory = join(await temporaryFolder(t), 'services.json');
+    const first = openSource(t, folder, [folder], memory);
+    await first.write('a.yaml', service('web'));
+    const [before] = (await first.source.start()).services.values();
+    assert.ok(before !== undefined);
+    let told = 0;
+    first.source.onChange(() => (told += 1));
+    await first.source.adoptFirstSeen(new Map([[before.key, 1_000]]));
+    assert.equal(first.source.view.services.get(before.key)?.exportedAtMs, 1_000);
+    assert.equal(told, 1);
+    await first.source.adoptFirstSeen(new Map([[before.key, 1_000]]));
+    assert.equal(told, 1);
+    await first.source.close();
+    const second = openSource(t, folder, [folder], memory);
+    assert.equal((await second.source.start()).services.get(before.key)?.exportedAtMs, 1_000);
+  },
+);

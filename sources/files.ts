@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path';
+import type { ServiceKey } from '../federation/model/ids.ts';
 import type { LocalView } from '../federation/model/local.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { errorText, type Finding } from '../runtime/errors.ts';
@@ -37,6 +38,7 @@ export class FilesSource {
   readonly #dirtyFiles = new Set<string>();
   readonly #timers = new Set<Timer>();
   #everythingDirty = false;
+  #refold = false;
   #checkPending = false;
   #running: Promise<void> | undefined;
   #closed = false;
@@ -78,6 +80,14 @@ export class FilesSource {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Another process of this site has told others since when these services are exported: that holds. */
+  async adoptFirstSeen(times: ReadonlyMap<ServiceKey, number>): Promise<void> {
+    if (!this.#memory.adoptFirstSeen(times)) return;
+    this.#refold = true;
+    this.#nudge(undefined);
+    await this.#running;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#listeners.clear();
@@ -110,6 +120,8 @@ export class FilesSource {
       this.#dirtyFiles.clear();
       const before = this.#reader.folded;
       try {
+        if (this.#refold) this.#reader.refold();
+        this.#refold = false;
         const outcome = await this.#reader.read(files, everything ? 'everything' : 'files');
         if (outcome === 'unsettled') this.#checkSoon();
       } catch (error) {

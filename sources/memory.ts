@@ -59,6 +59,14 @@ export class SourceMemory {
     return nowMs;
   }
 
+  /** Somebody saw them before us, and told others. Returns whether that is news. */
+  adoptFirstSeen(times: ReadonlyMap<ServiceKey, number>): boolean {
+    const news = [...times].filter(([key, atMs]) => this.#firstSeen.get(key) !== atMs);
+    for (const [key, atMs] of news) this.#firstSeen.set(key, atMs);
+    if (news.length > 0) this.#saveSoon();
+    return news.length > 0;
+  }
+
   /** Keeps only these keys. Call it when everything is known: an export that is seen again later is a new one. */
   retainFirstSeen(keys: ReadonlySet<string>): void {
     for (const key of this.#firstSeen.keys()) if (!keys.has(key) && this.#firstSeen.delete(key)) this.#saveSoon();

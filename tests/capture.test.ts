@@ -75,7 +75,7 @@ const refused =
   namespacesRefused(components) ??
   (existsSync(join(import.meta.dirname, '../.tools/tcpdump/bin/tcpdump'))
     ? undefined
-    : 'tools/install-tcpdump.sh was not run');
+    : 'tools/install-debian.sh tcpdump was not run');
 describe('capture of the wire', () => {
   test('is not shown by a lab without a wire of its own', async () => {
     await using lab = (await openLab(components, { topology, prefer: 'loopback' })).lab;

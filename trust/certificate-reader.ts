@@ -1,4 +1,4 @@
-import { type KeyObject, X509Certificate } from 'node:crypto';
+import { hash, type KeyObject, X509Certificate } from 'node:crypto';
 import { errorText } from '../runtime/errors.ts';
 import { accepted, refused } from './checked.ts';
 import type { Checked } from './contract.ts';
@@ -57,7 +57,28 @@ const UNDERSTOOD: ReadonlySet<string> = new Set([
 const EXPLICIT_VERSION = 0xa0;
 const EXPLICIT_EXTENSIONS = 0xa3;
 
+/** A roster and the chains of its members name the same few certificates again and again: each is read once. */
+const CERTIFICATES_KEPT_MAX = 1_024;
+/** By hash of the octets, in the order of use. Refusals are not kept, so an attacker cannot fill it with them. */
+const kept = new Map<string, Certificate>();
+
 export function readCertificate(der: Uint8Array): Checked<Certificate> {
+  const name = hash('sha256', der, 'base64');
+  const known = kept.get(name);
+  if (known !== undefined) {
+    kept.delete(name);
+    kept.set(name, known);
+    return accepted(known);
+  }
+  // A copy: whoever owns these octets may write over them.
+  const read = parseCertificate(Uint8Array.from(der));
+  if (read.ok) kept.set(name, read.value);
+  const oldest = kept.keys().next();
+  if (kept.size > CERTIFICATES_KEPT_MAX && oldest.done !== true) kept.delete(oldest.value);
+  return read;
+}
+
+function parseCertificate(der: Uint8Array): Checked<Certificate> {
   if (der.length > CERTIFICATE_BYTES_MAX) {
     return refused('CertificateTooLarge', `a certificate has ${der.length} octets, more than ${CERTIFICATE_BYTES_MAX}`);
   }

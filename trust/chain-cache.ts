@@ -47,12 +47,20 @@ export class ChainCache {
   }
 }
 
+/** The hash of lists that are handed in again as the same objects: a beat of a known signer hashes nothing. */
+const hashOf = new WeakMap<readonly Uint8Array[], string>();
+
 function keyOf({ chain, anchors, expected }: VerifySvidInput): string {
+  const name = 'path' in expected ? formatSpiffeId(expected) : `any ${expected.trustDomain}`;
+  return `${hashOfList(chain)} ${hashOfList(anchors)} ${name}`;
+}
+
+function hashOfList(list: readonly Uint8Array[]): string {
+  const known = hashOf.get(list);
+  if (known !== undefined) return known;
   const hash = createHash('sha256');
-  for (const list of [chain, anchors]) {
-    // Counts and lengths keep one list from being read as another.
-    hash.update(`${list.length}:`);
-    for (const der of list) hash.update(`${der.length}:`).update(der);
-  }
-  return hash.update('path' in expected ? formatSpiffeId(expected) : `any ${expected.trustDomain}`).digest('base64');
+  for (const der of list) hash.update(`${der.length}:`).update(der);
+  const digest = hash.digest('base64');
+  hashOf.set(list, digest);
+  return digest;
 }

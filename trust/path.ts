@@ -64,6 +64,16 @@ function readAnchors(anchors: readonly Uint8Array[]): Checked<readonly Certifica
 
 /** Undefined when `issuer` issued `certificate`: the names are the same octets, the key identifiers fit, the signature is good. */
 export function checkIssued(certificate: Certificate, issuer: Certificate): Refused | undefined {
+  if (issuersOf.get(certificate)?.has(issuer) === true) return undefined;
+  const bad = checkIssuedAnew(certificate, issuer);
+  if (bad === undefined) issuersOf.set(certificate, (issuersOf.get(certificate) ?? new WeakSet()).add(issuer));
+  return bad;
+}
+
+/** Who was found to have issued what. Both are values that never change, and are read once (`readCertificate`). */
+const issuersOf = new WeakMap<Certificate, WeakSet<Certificate>>();
+
+function checkIssuedAnew(certificate: Certificate, issuer: Certificate): Refused | undefined {
   const named = Buffer.from(certificate.issuer).equals(issuer.subject) && certificate.x509.checkIssued(issuer.x509);
   if (!named) return refused('IssuerUnknown', 'the chain does not lead to a trusted CA');
   return certificate.x509.verify(issuer.key)

@@ -24,6 +24,20 @@ test('a signature is 64 octets and holds for its key and data alone', () => {
   assert.equal(verifySignature(key.publicKey, DATA.subarray(1), signature), false);
 });
 
+test('every signature of its key is taken, also those whose numbers begin with zeros, and none with a bit turned', () => {
+  const key = PrivateKey.generate();
+  for (let round = 0; round < 600; round += 1) {
+    const data = new TextEncoder().encode(`round ${round}`);
+    const signature = key.sign(data);
+    assert.equal(verifySignature(key.publicKey, data, signature), true);
+    signature[round % signature.length] = (signature[round % signature.length] ?? 0) ^ 1;
+    assert.equal(verifySignature(key.publicKey, data, signature), false);
+  }
+  for (const octet of [0x00, 0x01, 0x7f, 0x80, 0xff]) {
+    assert.equal(verifySignature(key.publicKey, DATA, new Uint8Array(64).fill(octet)), false);
+  }
+});
+
 test('a key comes back from its PEM as the same key', () => {
   const key = PrivateKey.generate();
   const again = PrivateKey.fromPem(key.revealPem());

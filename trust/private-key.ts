@@ -13,6 +13,8 @@ const CURVE = 'prime256v1';
 const REDACTED = '[redacted]';
 /** ECDSA P-256 as r || s (IEEE P1363), which has one length and one encoding, unlike the DER form. */
 export const SIGNATURE_BYTES = 64;
+const DER_INTEGER = 0x02;
+const DER_SEQUENCE = 0x30;
 /** An uncompressed P-256 key in SPKI is 91 octets. */
 const PUBLIC_KEY_BYTES_MAX = 128;
 
@@ -88,9 +90,37 @@ export function readPublicKey(spki: Uint8Array): KeyObject | undefined {
   }
 }
 
+/** Keys of verified certificates are the same objects for as long as those are remembered: each is read once. */
+const keyOf = new WeakMap<Uint8Array, KeyObject>();
+
+function knownPublicKey(spki: Uint8Array): KeyObject | undefined {
+  const known = keyOf.get(spki) ?? readPublicKey(spki);
+  if (known !== undefined) keyOf.set(spki, known);
+  return known;
+}
+
 /** False for a bad signature and for a key that is not P-256 alike: a verifier never throws on foreign input. */
 export function verifySignature(publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES) return false;
-  const key = readPublicKey(publicKey);
-  return key !== undefined && verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature);
+  const key = knownPublicKey(publicKey);
+  return key !== undefined && verify('sha256', data, key, derOf(signature));
+}
+
+/**
+ * r and s as `ECDSA-Sig-Value` (RFC 3279, 2.2.3), each the shortest INTEGER of its value. OpenSSL takes it a third faster
+ * than the raw form, and every beat of every peer comes through here.
+ */
+function derOf(signature: Uint8Array): Uint8Array {
+  const half = SIGNATURE_BYTES / 2;
+  const body = [...integerOf(signature.subarray(0, half)), ...integerOf(signature.subarray(half))];
+  return Uint8Array.of(DER_SEQUENCE, body.length, ...body);
+}
+
+function integerOf(octets: Uint8Array): readonly number[] {
+  let start = 0;
+  while (start < octets.length - 1 && octets[start] === 0) start += 1;
+  const value = octets.subarray(start);
+  // A leading bit would make it negative.
+  const pad = (value[0] ?? 0) >= 0x80 ? [0] : [];
+  return [DER_INTEGER, pad.length + value.length, ...pad, ...value];
 }

@@ -80,6 +80,16 @@ export function openRoster({ bytes, pinnedRoots }: OpenRosterInput): Checked<Ros
   return checkRosterContent(roster.data, roots.value) ?? accepted(roster.data);
 }
 
+/** DER of the roots that a roster names, newest first: the way among them holds, nothing says that they are anybody's. */
+export function rosterRoots(bytes: Uint8Array): Checked<readonly Uint8Array[]> {
+  const envelope = readEnvelope(bytes);
+  if (!envelope.ok) return envelope;
+  const payload = decodeBase64(envelope.value.payload);
+  if (payload === undefined) return refused('RosterInvalid', 'the roster is not base64');
+  const roots = readRoots(parseJson(payload));
+  return roots.ok ? accepted(roots.value.map(({ der }) => der)) : roots;
+}
+
 function encodeEnvelope({ payload, signature, root }: Envelope): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ payload, signature, root }));
 }

@@ -17,7 +17,8 @@ File < environment (ISTHMUS_*) < flags. SIGTERM ends it in order: gateways and o
 Examples:
   isthmus controller --config site.yaml
   isthmus controller --state-dir /var/lib/isthmus      of a site made by init or join
-  isthmus controller --config site.yaml --print-config`;
+  isthmus controller --config site.yaml --print-config
+  isthmus controller --state-dir /var/lib/isthmus --replica b      beside a replica a: one leads, the other takes over`;
 
 async function run(options: ConfigOptions, io: Io): Promise<void> {
   const config = await siteFrom(options, io);
@@ -26,6 +27,8 @@ async function run(options: ConfigOptions, io: Io): Promise<void> {
   const { createLogger } = await import('../../runtime/log.ts');
   const { SystemRandom } = await import('../../runtime/random.ts');
   const { runController } = await import('../../controller/run.ts');
-  const log = createLogger({ level: config.logLevel, base: { component: 'controller', cluster: config.cluster } });
+  const { cluster, replica } = config;
+  const base = { component: 'controller', cluster, ...(replica === undefined ? {} : { replica }) };
+  const log = createLogger({ level: config.logLevel, base });
   await runController(config, { clock: new SystemClock(), random: new SystemRandom(), log }, io.stopSignal());
 }

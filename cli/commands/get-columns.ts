@@ -2,6 +2,7 @@ import type { ClusterItem } from '../../controller/views/clusters.ts';
 import type { EndpointItem } from '../../controller/views/endpoints.ts';
 import type { GatewayItem } from '../../controller/views/gateways.ts';
 import type { ServiceItem } from '../../controller/views/services.ts';
+import type { StoreItem } from '../../controller/views/stores.ts';
 import { type Column, formatAge } from '../output/table.ts';
 
 /** What the tables of `isthmus get` show of each object. Types only are imported: the objects come over the socket. */
@@ -73,6 +74,20 @@ function programmedText({ status: { programmed } }: GatewayItem): string {
   if (programmed.refused.length > 0) return `${programmed.refused.length} refused`;
   return programmed.pending > 0 ? `${programmed.pending} pending` : 'yes';
 }
+
+export const STORE_LIST: ListView<StoreItem> = {
+  namespaced: false,
+  nameOf: ({ metadata }) => metadata.name,
+  columns: [
+    { header: 'NAME', cell: ({ metadata }) => metadata.name },
+    { header: 'LINK', cell: ({ status }) => status.link },
+    { header: 'FOR', cell: ({ status }) => formatAge(status.forSeconds) },
+    { header: 'BEHIND', cell: ({ status }) => status.behind },
+    { header: 'PUBLISHED', cell: ({ status }) => (status.pending === true ? 'pending' : status.published) },
+    { header: 'MESSAGE', cell: ({ status }) => status.message },
+    { header: 'URL', cell: ({ spec }) => spec.url, wide: true },
+  ],
+};
 
 export const ENDPOINT_LIST: ListView<EndpointItem> = {
   namespaced: true,

@@ -97,6 +97,23 @@ const ENDPOINTS = {
   ],
 };
 
+const STORES = {
+  apiVersion: 'isthmus.dev/v1alpha1',
+  kind: 'StoreList',
+  items: [
+    {
+      metadata: { name: 'isthmus://h:1' },
+      spec: { url: 'isthmus://h:1?pin=a', position: 0 },
+      status: { link: 'up', forSeconds: 90, behind: 0, published: 12, pending: false },
+    },
+    {
+      metadata: { name: 'redis://r:2' },
+      spec: { url: 'redis://r:2', position: 1 },
+      status: { link: 'down', forSeconds: 3, behind: 2, published: 11, pending: true, message: 'refused' },
+    },
+  ],
+};
+
 const STATUS = {
   kind: 'Status',
   cluster: 'east',
@@ -112,6 +129,7 @@ const STATUS = {
   services: { exported: 1, callable: 1, conflicts: 0 },
   certificates: [{ name: 'root', notAfter: '2036-11-24T00:00:00.000Z', remainingSeconds: 315_360_000 }],
   rosterVersion: 3,
+  role: { kind: 'sole', forSeconds: 60 },
   findings: [] as object[],
 };
 
@@ -133,6 +151,7 @@ async function controller(t: TestContext, statusObject: object = STATUS): Promis
       services: () => SERVICES,
       gateways: () => GATEWAYS,
       endpoints: () => ENDPOINTS,
+      stores: () => STORES,
       status: () => statusObject,
     },
   });
@@ -188,6 +207,13 @@ default     web:80    0       east      10.0.0.1:8080   1        HealthCheckFail
 default     web:80    1       west      its gateways    3        yes
 `,
   ],
+  [
+    'get stores',
+    `NAME            LINK   FOR   BEHIND   PUBLISHED   MESSAGE
+isthmus://h:1   up     90s   0        12          <none>
+redis://r:2     down   3s    2        pending     refused
+`,
+  ],
   ['get clusters -o name', 'cluster/east\ncluster/west\n'],
   ['get service -n shop -o name', 'service/shop/web\n'],
   ['get cluster west -o name', 'cluster/west\n'],
@@ -222,6 +248,21 @@ test('status is one page, and exits 0 when all is well', async (t) => {
   assert.match(stdout, /^Cluster: +east in clusterset prod\.example\.org, network a$/m);
   assert.match(stdout, /^Peers: +2: 1 live, 1 stale$/m);
   assert.match(stdout, /^Store: +embedded:\/x up for 60s$/m);
+});
+
+test('status says what a store of several lacks', async (t) => {
+  const stores = [
+    { url: 'embedded:/x', up: true, forSeconds: 60, behind: 0, pending: false },
+    { url: 'redis://r:2', up: true, forSeconds: 3, behind: 1, pending: true },
+    { url: 'redis://r:3', up: false, forSeconds: 3, message: 'refused' },
+  ];
+  const { stdout } = await (await controller(t, { ...STATUS, stores }))('status');
+  assert.match(stdout, /^Store: +embedded:\/x up for 60s$/m);
+  assert.match(
+    stdout,
+    /^Store: +redis:\/\/r:2 up for 3s, lacks the newest of 1 cluster, lacks the newest of this cluster$/m,
+  );
+  assert.match(stdout, /^Store: +redis:\/\/r:3 down for 3s, refused$/m);
 });
 
 for (const [name, change] of [

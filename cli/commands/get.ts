@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { askController, stateDirOption } from '../admin-client.ts';
 import type { Io } from '../io.ts';
 import { type Listed, type OutputFormat, outputOption, writeList } from '../output/format.ts';
-import { CLUSTER_LIST, ENDPOINT_LIST, GATEWAY_LIST, type ListView, SERVICE_LIST } from './get-columns.ts';
+import { CLUSTER_LIST, ENDPOINT_LIST, GATEWAY_LIST, type ListView, SERVICE_LIST, STORE_LIST } from './get-columns.ts';
 
-/** `isthmus get clusters|services|gateways|endpoints` */
+/** `isthmus get clusters|services|gateways|endpoints|stores` */
 interface GetOptions {
   readonly output: OutputFormat;
   readonly stateDir: string;
@@ -20,6 +20,7 @@ export function register(program: Command, io: Io): void {
   add(get, 'services', 'services that can be called from here, and who serves them', SERVICE_LIST, io);
   add(get, 'gateways', 'gateways of all clusters, and whether they can be reached', GATEWAY_LIST, io);
   add(get, 'endpoints', 'where the calls of each service go, in order of failover', ENDPOINT_LIST, io);
+  add(get, 'stores', 'stores of this site, and what each of them lacks', STORE_LIST, io);
 }
 
 const GET_HELP = `

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errorText } from '../../runtime/errors.ts';
 import { UsageError } from '../exit.ts';
@@ -8,6 +9,7 @@ import type { Io } from '../io.ts';
 interface JoinOptions extends EnrolOptions {
   readonly token?: string;
   readonly tokenFile?: string;
+  readonly store: readonly string[];
 }
 
 export function register(program: Command, io: Io): void {
@@ -16,6 +18,12 @@ export function register(program: Command, io: Io): void {
     .description('join a clusterset with a token from its authority, and make this site')
     .option('--token <token>', 'the token; other users of this machine can see it while the command runs')
     .option('--token-file <file>', 'file with the token, or - for standard input')
+    .option(
+      '--store <url>',
+      "store of the site, with this cluster's own login; may be repeated; default: the token's",
+      collect,
+      [],
+    )
     .addHelpText('after', HELP);
   addEnrolOptions(command).action((options: JoinOptions) => joinClusterset(options, io));
 }
@@ -24,7 +32,11 @@ const HELP = `
 The name of this cluster is in the token. Its CA key is made here and never leaves the state folder. A join that was
 interrupted goes on when the same command is run again.
 
+On Redis or Valkey the token's login can only join: --store names the address with the login of this cluster. Its files
+(ca, cert, key) are used for joining too.
+
 Examples:
+  isthmus join --token-file token --gateway-address 198.51.100.7 --store 'redis://west@redis.example.org?password-file=west.password'
   isthmus join --token-file token --gateway-address 198.51.100.7 --services ./services --up
   isthmus token create --cluster west | ssh west 'isthmus join --token-file - --gateway-address 198.51.100.7'`;
 
@@ -32,8 +44,9 @@ async function joinClusterset(options: JoinOptions, io: Io): Promise<void> {
   const { parseToken } = await import('../../trust/token.ts');
   const token = parseToken(await tokenText(options));
   if (!token.ok) throw new UsageError(token.message, 'make one on the authority: isthmus token create --cluster NAME');
-  const { cluster, clustersetDomain, store } = token.value;
+  const { cluster, clustersetDomain } = token.value;
   const { joinSite } = await import('../enrol.ts');
+  const store = await siteStores(options, token.value.store, io);
   const facts = { cluster, clusterset: clustersetDomain, store, authority: false, dev: false };
   const site = newSite(options, facts, io);
   const { rosterVersion } = await joinSite(site, token.value, io);
@@ -49,6 +62,19 @@ async function joinClusterset(options: JoinOptions, io: Io): Promise<void> {
   if (config !== undefined) await runSite(config, up, io);
 }
 
+async function siteStores({ store }: JoinOptions, ofToken: string, io: Io): Promise<readonly string[]> {
+  const { hasLogin } = await import('../../controller/enrol/join-store.ts');
+  const { resolveStorePaths } = await import('../../controller/config/store-paths.ts');
+  const { displayStoreUrl } = await import('../../federation/store/display-url.ts');
+  if (store.length > 0) return store.map((url) => resolveStorePaths(url, (path) => resolve(io.cwd, path)));
+  if (!hasLogin(ofToken)) return [ofToken];
+  const example = `${displayStoreUrl(ofToken).replace('//', '//CLUSTER@')}?password-file=FILE`;
+  throw new UsageError(
+    "the token's store login can only join: the site needs one of its own",
+    `give --store '${example}'`,
+  );
+}
+
 async function tokenText({ token, tokenFile }: JoinOptions): Promise<string> {
   if (token !== undefined) return token;
   if (tokenFile === undefined) throw new UsageError('a token is needed', 'give --token or --token-file');
@@ -60,4 +86,8 @@ async function tokenText({ token, tokenFile }: JoinOptions): Promise<string> {
   return readFile(tokenFile, 'utf8').catch((error: unknown) => {
     throw new UsageError(`--token-file ${tokenFile} cannot be read: ${errorText(error)}`);
   });
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }

@@ -52,13 +52,12 @@ function pageOf(status: StatusObject, io: Io): readonly string[] {
   return [
     row('Cluster', `${status.cluster} in clusterset ${status.clusterset}, network ${status.network}`),
     row('Version', `${status.version}, up ${formatAge(status.uptimeSeconds) ?? ''}`),
+    ...(status.role.replica === undefined ? [] : [row('Replica', roleText(status.role))]),
     row('Ready', paint(status.ready, status.ready ? 'yes' : 'no')),
     ...status.checks.map(({ name, ok, message }) =>
       row('', `${ok ? '+' : paint(false, '-')} ${name}${detail(message)}`),
     ),
-    ...status.stores.map(({ url, up, forSeconds }) =>
-      row('Store', `${url} ${paint(up, up ? 'up' : 'down')} for ${formatAge(forSeconds) ?? ''}`),
-    ),
+    ...status.stores.map((store) => row('Store', storeText(store, paint))),
     row('Peers', peers.total === 0 ? 'none yet' : `${peers.total}: ${peerParts.join(', ')}`),
     row(
       'Gateways',
@@ -76,6 +75,32 @@ function pageOf(status: StatusObject, io: Io): readonly string[] {
       row(finding.severity === 'error' ? paint(false, 'Error') : 'Warning', formatFinding(finding)),
     ),
   ];
+}
+
+/** e.g. `redis://10.0.0.7:6379 up for 5m, lacks 2 clusters` */
+function storeText(
+  { url, up, forSeconds, behind = 0, pending, message }: StatusObject['stores'][number],
+  paint: (ok: boolean, text: string) => string,
+): string {
+  const parts = [
+    `${url} ${paint(up, up ? 'up' : 'down')} for ${formatAge(forSeconds) ?? ''}`,
+    behind === 0 ? undefined : `lacks the newest of ${behind} ${behind === 1 ? 'cluster' : 'clusters'}`,
+    pending === true ? 'lacks the newest of this cluster' : undefined,
+    message,
+  ];
+  return parts.filter((part) => part !== undefined).join(', ');
+}
+
+/** e.g. `a, leader for 5m, epoch 7` */
+function roleText({ replica, kind, leader, epoch, forSeconds, message }: StatusObject['role']): string {
+  const since = ` for ${formatAge(forSeconds) ?? ''}`;
+  const parts = [
+    replica,
+    kind === 'follower' ? `follows ${leader ?? 'another'}${since}` : kind + since,
+    epoch === undefined ? undefined : `epoch ${epoch}`,
+    message,
+  ];
+  return parts.filter((part) => part !== undefined).join(', ');
 }
 
 const LABEL_WIDTH = 14;

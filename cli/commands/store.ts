@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { registerAcl } from './store-acl.ts';
+import { registerCheck } from './store-check.ts';
+import { registerDump } from './store-dump.ts';
 
-/** `isthmus store serve` */
+/** `isthmus store serve`; the other store commands have files of their own. */
 interface ServeOptions {
   readonly stateDir: string;
   readonly listen: string;
@@ -21,6 +24,9 @@ export function register(program: Command, io: Io): void {
     .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
     .addHelpText('after', HELP)
     .action((options: ServeOptions) => serve(options, io));
+  registerAcl(store, io);
+  registerDump(store, io);
+  registerCheck(store, io);
 }
 
 const HELP = `

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { askController, stateDirOption } from '../admin-client.ts';
 import { UsageError } from '../exit.ts';
@@ -8,6 +9,7 @@ import { formatObject, outputOption } from '../output/format.ts';
 interface CreateOptions {
   readonly cluster: string;
   readonly ttl: string;
+  readonly joinStore?: string;
   readonly stateDir: string;
   readonly output: 'table' | 'json' | 'yaml';
 }
@@ -19,6 +21,7 @@ export function register(program: Command, io: Io): void {
     .description('make a single-use token for one cluster; runs on the authority, beside its controller')
     .requiredOption('--cluster <name>', 'the cluster that will join')
     .option('--ttl <duration>', 'how long it can be used', '15m')
+    .option('--join-store <url>', 'store address that goes into the token; default: spec.joinStore, else the own store')
     .addOption(stateDirOption())
     .addOption(outputOption(['table', 'json', 'yaml']))
     .addHelpText('after', HELP)
@@ -26,6 +29,9 @@ export function register(program: Command, io: Io): void {
 }
 
 const HELP = `
+On Redis or Valkey the address in a token has a login that can only join (\`isthmus store acl\` makes it); a password-file in
+it is read here, and the password put into the token.
+
 The token is a secret until it is used: hand it over as you would a password. It is printed alone on standard output.
 
 Examples:
@@ -44,6 +50,13 @@ async function create(options: CreateOptions, io: Io): Promise<void> {
   if (lifetimeMs === undefined)
     throw new UsageError(`--ttl ${options.ttl} is not a duration`, 'use for example 15m or 1h');
   const query = new URLSearchParams({ cluster: options.cluster, lifetimeMs: String(lifetimeMs) });
+  if (options.joinStore !== undefined) {
+    const { resolveStorePaths } = await import('../../controller/config/store-paths.ts');
+    query.set(
+      'store',
+      resolveStorePaths(options.joinStore, (path) => resolve(io.cwd, path)),
+    );
+  }
   const answer = await askController(options.stateDir, `/v1/tokens?${query.toString()}`, 'POST');
   // The controller is this program in another process; `version` tells when the two differ.
   const made = answer as Made;

@@ -15,5 +15,5 @@ export function writeFindings(findings: readonly Finding[], io: Io): void {
 }
 
 export function oneLine(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ');
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu, ' ');
 }

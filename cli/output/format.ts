@@ -10,10 +10,29 @@ export function outputOption(formats: readonly OutputFormat[] = OUTPUT_FORMATS):
   return new Option('-o, --output <format>', 'output format').choices(formats).default(formats[0]);
 }
 
+/**
+ * Names come from other clusters and may hold anything. What could steer a terminal or reorder its text is escaped, in a
+ * form that reads back as the same value.
+ */
 export async function formatObject(value: unknown, format: 'json' | 'yaml'): Promise<string> {
-  if (format === 'json') return `${JSON.stringify(value, undefined, 2)}\n`;
-  const { stringify } = await import('yaml');
-  return stringify(value, { lineWidth: 0 });
+  if (format === 'json') return `${escaped(JSON.stringify(value, undefined, 2))}\n`;
+  const { Document, Scalar, visit } = await import('yaml');
+  const document = new Document(value);
+  visit(document, {
+    Scalar: (_, node) => {
+      if (typeof node.value === 'string' && UNPRINTABLE.test(node.value)) node.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  return escaped(document.toString({ lineWidth: 0 }));
+}
+
+/** C1 controls (one of them begins terminal sequences as ESC [ does), line separators, marks that turn text around. */
+const UNPRINTABLE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+const EACH_UNPRINTABLE = new RegExp(UNPRINTABLE, 'g');
+
+/** Of JSON, or of YAML in double quotes: both know the form. */
+function escaped(text: string): string {
+  return text.replace(EACH_UNPRINTABLE, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 export interface Listed<Row> {

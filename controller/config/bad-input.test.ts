@@ -33,11 +33,6 @@ for (const [name, text, expected] of [
   ['a duplicate key', `${SITE}  network: b\n`, ['9 - DuplicateField']],
   ['a duplicate cluster', `${SITE}---\n${SITE}`, ['13 metadata.name DuplicateCluster']],
   [
-    'overlapping gateway ports',
-    `${SITE}${GATEWAY}    - name: second\n      address: 203.0.113.2\n      port: 15443\n`,
-    ['14 spec.gateways[1].port OverlappingPort'],
-  ],
-  [
     'one public address and port for two gateways',
     `${SITE}${GATEWAY}      listenAddress: 10.0.0.1\n    - name: second\n      address: 203.0.113.1\n      listenAddress: 10.0.0.2\n`,
     ['13 spec.gateways[1].port OverlappingPort', '15 spec.gateways[1].listenAddress UnsupportedGateway'],
@@ -78,7 +73,16 @@ for (const [name, text, expected] of [
   ],
   ['an unknown store', replaced('embedded:store.db', 'etcd://x:1'), ['8 spec.store[0] InvalidStore']],
   ['a store without a pin', replaced('embedded:store.db', '"isthmus://h:1"'), ['8 spec.store[0] InvalidStore']],
-  ['two stores', replaced('[embedded:store.db]', '[embedded:a, embedded:b]'), ['8 spec.store InvalidValue']],
+  [
+    'five stores',
+    replaced('[embedded:store.db]', '[memory:a, memory:b, memory:c, memory:d, memory:e]'),
+    ['8 spec.store InvalidValue'],
+  ],
+  [
+    'a store named twice',
+    replaced('[embedded:store.db]', '[embedded:a, embedded:a]'),
+    ['8 spec.store[1] DuplicateStore'],
+  ],
   ['no store', replaced('[embedded:store.db]', '[]'), ['8 spec.store InvalidValue']],
   ['a duration without unit', `${SITE}  failBackAfter: 30\n`, ['9 spec.failBackAfter WrongType']],
   ['a lifetime above the limit', `${SITE}  leafLifetime: 48h\n`, ['9 spec.leafLifetime InvalidDuration']],
@@ -136,6 +140,11 @@ test('the same cluster in two files is found, and both places are named', () => 
     findings.map(({ file, line, reason, message }) => [file, line, reason, message]),
     [['b.yaml', 4, 'DuplicateCluster', 'cluster east is defined at a.yaml:4 already']],
   );
+});
+
+test('gateways on hosts of their own, or side by side on one, listen alike at addresses of their own', () => {
+  const text = `${SITE}${GATEWAY}    - name: second\n      address: 203.0.113.2\n`;
+  assert.deepEqual(checkFiles([{ file: 'site.yaml', text }]).findings, []);
 });
 
 test('a second gateway that listens elsewhere is refused, as all gateways of a site get one configuration', () => {

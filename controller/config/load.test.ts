@@ -110,6 +110,17 @@ test('no file is needed when environment and flags say everything', async () => 
   assert.deepEqual(config.store, [`isthmus://h:15090?${PIN}`]);
 });
 
+test('several stores in one flag or variable are separated by commas, and a URL may have commas of its own', async () => {
+  const base = { ISTHMUS_CLUSTER: 'east', ISTHMUS_CLUSTERSET: 'prod.example.org', ISTHMUS_NETWORK: 'a' };
+  const stores = [`isthmus://h:15090?${PIN}`, 'embedded:/w/a,b.db', 'memory:m'];
+  for (const inputs of [
+    { env: { ...base, ISTHMUS_STORE: stores.join(', ') }, flags: {} },
+    { env: base, flags: { store: [stores.slice(0, 2).join(','), 'memory:m'] } },
+  ]) {
+    assert.deepEqual((await load({ ...inputs, cwd: '/w' })).store, stores);
+  }
+});
+
 test('ISTHMUS_CONFIG names the file when --config does not', async (t) => {
   const { file } = await siteFile(t, SITE);
   assert.equal((await load({ env: { ISTHMUS_CONFIG: file } })).cluster, 'east');

@@ -52,7 +52,9 @@ function read(setting: Setting, given: unknown): unknown {
     case 'text':
       return given;
     case 'list':
-      return (Array.isArray(given) ? given : [given]).flatMap(splitList);
+      return (Array.isArray(given) ? given : [given]).flatMap((item) => splitList(item, COMMA));
+    case 'urls':
+      return (Array.isArray(given) ? given : [given]).flatMap((item) => splitList(item, COMMA_BEFORE_URL));
     case 'switch':
       return typeof given === 'string' ? (SWITCH_WORDS[given.toLowerCase()] ?? given) : given;
     default:
@@ -60,9 +62,13 @@ function read(setting: Setting, given: unknown): unknown {
   }
 }
 
-function splitList(item: unknown): readonly unknown[] {
+const COMMA = ',';
+/** A URL may list several hosts itself, separated by commas: only where another URL begins does the list go on. */
+const COMMA_BEFORE_URL = /,\s*(?=[a-z][a-z+]*:\/\/|embedded:|memory:)/;
+
+function splitList(item: unknown, separator: string | RegExp): readonly unknown[] {
   if (typeof item !== 'string') return [item];
-  const parts = item.split(',').map((part) => part.trim());
+  const parts = item.split(separator).map((part) => part.trim());
   return parts.filter((part) => part !== '');
 }
 

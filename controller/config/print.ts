@@ -20,6 +20,7 @@ export function printConfig(config: SiteConfig, originOf: OriginOf = () => undef
       region: config.region,
       zone: config.zone,
       store: config.store.map(redactStoreUrl),
+      joinStore: config.joinStore === undefined ? undefined : redactStoreUrl(config.joinStore),
       stateDir: config.stateDir,
       services: config.services,
       gateways: config.gateways,
@@ -57,5 +58,5 @@ export function formatListenAddress(address: ListenAddress | undefined): string 
 export function redactStoreUrl(url: string): string {
   return url
     .replace(/([?&](?:claim|secret|token|password)=)[^&]*/gi, '$1[redacted]')
-    .replace(/(:\/\/[^/@:]*:)[^/@]*@/, '$1[redacted]@');
+    .replace(/^([^:]+:\/\/[^:@?#]*:)[^?#]*@/, '$1[redacted]@');
 }

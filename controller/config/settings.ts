@@ -13,7 +13,8 @@ export interface Setting {
   readonly variable: string;
   /** e.g. `--state-dir` */
   readonly flag: string;
-  readonly type: 'text' | 'list' | 'switch';
+  /** `list`: separated by commas; `urls`: too, but a URL may have commas of its own. */
+  readonly type: 'text' | 'list' | 'urls' | 'switch';
   /** Placeholder in the help text, e.g. `DIR`. */
   readonly value: string;
   readonly help: string;
@@ -27,7 +28,8 @@ const ROWS: readonly Row[] = [
   ['network', 'spec.network', 'text', 'NAME', 'network of this cluster'],
   ['region', 'spec.region', 'text', 'NAME', 'region of this cluster'],
   ['zone', 'spec.zone', 'text', 'NAME', 'zone of this cluster'],
-  ['store', 'spec.store', 'list', 'URL', 'store of the clusterset'],
+  ['store', 'spec.store', 'urls', 'URL', 'store of the clusterset; several, while it moves, separated by commas'],
+  ['replica', 'spec.replica', 'text', 'NAME', 'name of this replica, where several controllers run for one site'],
   ['stateDir', 'spec.stateDir', 'text', 'DIR', 'folder for keys and last good state'],
   ['services', 'spec.services', 'list', 'PATH', 'files or folders with services; several separated by commas'],
   ['podCidrs', 'spec.podCIDRs', 'list', 'CIDR', 'pod ranges; several separated by commas'],

@@ -1,5 +1,6 @@
 import { checkGatewayAddress } from '../../federation/model/addresses.ts';
 import { parseAddress } from '../../federation/model/cidr.ts';
+import { bareStoreUrl } from '../../federation/store/several.ts';
 import type { Finding } from '../../runtime/errors.ts';
 import { cidrProblem, cidrsOverlap } from '../../sources/documents/fields.ts';
 import type { FieldPath, SourceDocument } from '../../sources/documents/parse.ts';
@@ -27,9 +28,22 @@ type Check = (document: SourceDocument, spec: Fields, originOf: OriginOf) => rea
 
 export function siteProblems(document: SourceDocument, originOf: OriginOf = () => undefined): readonly Finding[] {
   const spec = fieldsOf(fieldsOf(document.value)['spec']);
-  return [gatewayNames, gatewayPorts, gatewayListens, gatewayAddresses, ranges].flatMap((check: Check) =>
+  return [stores, gatewayNames, gatewayPorts, gatewayListens, gatewayAddresses, ranges].flatMap((check: Check) =>
     check(document, spec, originOf),
   );
+}
+
+/** The same store twice would be written twice and prove nothing. Addresses that log in differently are still one store. */
+function stores(document: SourceDocument, spec: Fields, originOf: OriginOf): readonly Finding[] {
+  const list: readonly unknown[] = Array.isArray(spec['store']) ? spec['store'] : [];
+  const urls = list.map((url) => (typeof url === 'string' ? bareStoreUrl(url) : undefined));
+  return urls.flatMap((url, index) => {
+    const earlier = urls.indexOf(url);
+    if (url === undefined || earlier === index) return [];
+    const message = `the store is the same as spec.store[${earlier}]`;
+    const hint = 'name each store once';
+    return [findingAt(document, ['spec', 'store', index], { reason: 'DuplicateStore', message, hint }, originOf)];
+  });
 }
 
 interface Gateway {
@@ -78,7 +92,7 @@ function gatewayPorts(document: SourceDocument, spec: Fields): readonly Finding[
     const rival = gateways.slice(0, index).find((other) => other.port === port && clash(other, gateway));
     if (rival !== undefined) {
       const where = `spec.gateways[${String(rival.path[2])}] on line ${document.lineOf([...rival.path, 'port'])}`;
-      const hint = 'give each gateway its own port or its own listenAddress and address';
+      const hint = 'give each gateway its own address';
       findings.push(at({ reason: 'OverlappingPort', message: `port ${port} is used by ${where} already`, hint }));
     }
     const inEgressRange = port >= EGRESS_PORTS.first && port <= EGRESS_PORTS.last;
@@ -96,10 +110,12 @@ function gatewayPorts(document: SourceDocument, spec: Fields): readonly Finding[
   });
 }
 
-/** Two gateways clash where they listen, and where the others dial: one public address and port can lead to one only. */
+/**
+ * Two gateways clash where the others dial: one public address and port can lead to one only. That they listen alike is
+ * no clash: they run on hosts of their own, or on one whose kernel shares connections out between the two (SO_REUSEPORT).
+ */
 function clash(left: Gateway, right: Gateway): boolean {
-  const samePublic = left.address !== undefined && left.address === right.address;
-  return samePublic || sameHost(left.listenAddress, right.listenAddress);
+  return left.address !== undefined && left.address === right.address;
 }
 
 function sameHost(left: string, right: string): boolean {

@@ -1,34 +1,44 @@
 import { z } from 'zod';
 import { parseAddress } from '../../federation/model/cidr.ts';
+import { parseRedisAddress, REDIS_SCHEMES } from '../../federation/store/redis/address.ts';
 import { parseStoreAddress } from '../../federation/store/remote/address.ts';
 import { type Finding, InvalidInputError } from '../../runtime/errors.ts';
 import { isDnsName } from '../../federation/model/ids.ts';
+import { isImportEntry } from '../../federation/model/imports.ts';
 
 /** Field kinds that only `Site` has, and the limits of its lists. */
 export const SITE_LIMITS = {
-  /** The field is a list because several stores are to come; to accept and ignore a second one would be a lie. */
-  storesMax: 1,
+  /** Several are for moving from one to another; each is followed and written by itself, and costs that. */
+  storesMax: 4,
   servicePathsMax: 100,
   /** As `DEFAULT_RECORD_LIMITS.gatewaysMax`: peers refuse more. */
   gatewaysMax: 64,
   rangesMax: 64,
+  /** Above the gateway ports that a gateway set has (5,000), so that each could be named. */
+  importsMax: 10_000,
+  /** With its number it is the writer id of heads. */
+  replicaNameCharsMax: 40,
 } as const;
 
 /** Schemes that `federation/store/open.ts` opens. */
-export const STORE_SCHEMES = ['embedded', 'memory', 'isthmus'] as const;
+export const STORE_SCHEMES: readonly string[] = ['embedded', 'memory', 'isthmus', ...REDIS_SCHEMES];
+/** One for each kind of store: what a message names. */
+const SHOWN_SCHEMES = ['embedded', 'memory', 'isthmus', 'redis'];
 
-/** The URL may carry a claim secret, which must not reach a log: no problem repeats it. */
+/** The URL may carry a claim secret or a password, which must not reach a log: no problem repeats it. */
 function storeProblems(value: string): readonly Pick<Finding, 'message' | 'hint'>[] {
-  const [, scheme = '', rest = ''] = /^([a-z]+):(.*)$/s.exec(value) ?? [];
-  if (!STORE_SCHEMES.some((known) => known === scheme)) {
-    const known = STORE_SCHEMES.map((one) => `${one}:`).join(', ');
+  const [, scheme = '', rest = ''] = /^([a-z]+(?:\+[a-z]+)?):(.*)$/s.exec(value) ?? [];
+  if (!STORE_SCHEMES.includes(scheme)) {
+    const known = SHOWN_SCHEMES.map((one) => `${one}:`).join(', ');
     return [{ message: `the store URL begins with none of ${known}`, hint: STORE_HINT }];
   }
-  if (scheme !== 'isthmus') {
+  const isRedis = REDIS_SCHEMES.includes(scheme);
+  if (scheme !== 'isthmus' && !isRedis) {
     return rest === '' ? [{ message: `after ${scheme}: comes a name`, hint: STORE_HINT }] : [];
   }
   try {
-    parseStoreAddress(value);
+    if (isRedis) parseRedisAddress(value);
+    else parseStoreAddress(value);
     return [];
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
@@ -39,7 +49,7 @@ function storeProblems(value: string): readonly Pick<Finding, 'message' | 'hint'
   }
 }
 
-const STORE_HINT = 'e.g. embedded:store.db, or the link that `isthmus store serve` prints';
+const STORE_HINT = 'e.g. embedded:store.db, redis://HOST:6379, or the link that `isthmus store serve` prints';
 
 export function storeUrl() {
   return z
@@ -51,7 +61,13 @@ export function storeUrl() {
         context.addIssue({ code: 'custom', message, params });
       }
     })
-    .meta({ examples: ['embedded:/var/lib/isthmus/store.db', 'isthmus://203.0.113.7:15090?pin=sha256:…'] });
+    .meta({
+      examples: [
+        'embedded:/var/lib/isthmus/store.db',
+        'isthmus://203.0.113.7:15090?pin=sha256:…',
+        'rediss://store.example.org:6379?user=west&password-file=/etc/isthmus/store.password',
+      ],
+    });
 }
 
 /** `HOST:PORT`, or undefined. IPv6 hosts stand in brackets. Port 0 asks the system for a free one. */
@@ -83,4 +99,11 @@ export function servicesPath() {
       error: 'wildcards are allowed in the last part of a path only',
       params: { reason: 'InvalidPath', hint: 'name each folder, e.g. services/*.yaml' },
     });
+}
+
+export function importEntry() {
+  return z.string().refine(isImportEntry, {
+    error: (issue) => `${JSON.stringify(String(issue.input).slice(0, 80))} is neither a namespace nor NAMESPACE/NAME`,
+    params: { reason: 'InvalidImport', hint: 'e.g. shop, or shop/cart' },
+  });
 }

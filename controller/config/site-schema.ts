@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SITE_LIMITS as LIMITS } from './site-fields.ts';
 import { API_VERSION } from '../../sources/documents/validate.ts';
 import { cidr, dnsLabel, dnsName, durationMs, hostOrAddress, ipAddress, port } from '../../sources/documents/fields.ts';
-import { listenAddress, servicesPath, storeUrl } from './site-fields.ts';
+import { importEntry, listenAddress, servicesPath, storeUrl } from './site-fields.ts';
 
 /**
  * The kind `Site`: what one cluster is, and where its controller finds things. One source for validation, defaults, the
@@ -46,8 +46,24 @@ export const SITE_SPEC_SCHEMA = z.strictObject({
   store: z
     .array(storeUrl())
     .min(1, { error: 'at least one store is needed' })
-    .max(LIMITS.storesMax, { error: 'this version reads one store' })
-    .describe('URL of the shared store. One; the field is a list because later versions read several.'),
+    .max(LIMITS.storesMax, { error: `a site lists at most ${LIMITS.storesMax} stores` })
+    .describe(
+      'URLs of the shared store. Usually one; several while a clusterset moves from one to another: all are read and ' +
+        'written, the newest valid head wins, and one of them is enough. The first one holds the leases of replicas.',
+    ),
+  joinStore: storeUrl()
+    .optional()
+    .describe(
+      'On the authority: the store address that goes into join tokens, with a login that can only join. Needed when ' +
+        '`store` has a login in it.',
+    ),
+  replica: dnsLabel('replica')
+    .max(LIMITS.replicaNameCharsMax, { error: `a replica's name has at most ${LIMITS.replicaNameCharsMax} characters` })
+    .optional()
+    .describe(
+      'Name of this replica, where several controllers run for one site. Usually given by `--replica`. Without it the ' +
+        'controller is the only one, and no lease is needed.',
+    ),
   stateDir: z.string().min(1).default('/var/lib/isthmus').describe('Folder for keys, last good state and journals.'),
   services: z
     .array(servicesPath())
@@ -59,6 +75,14 @@ export const SITE_SPEC_SCHEMA = z.strictObject({
     .max(LIMITS.gatewaysMax)
     .default([])
     .describe('The east-west gateways of this site.'),
+  imports: z
+    .array(importEntry())
+    .max(LIMITS.importsMax)
+    .optional()
+    .describe(
+      'Services of other clusters that this site takes in: namespaces, or `NAMESPACE/NAME`. Absent: all of them. ' +
+        'Services that the site exports itself are always taken in.',
+    ),
   podCIDRs: z
     .array(cidr())
     .max(LIMITS.rangesMax)

@@ -2,6 +2,7 @@ import { type ClusterId, type NetworkId, parseClusterId, parseNetworkId } from '
 import type { LogLevel } from '../../runtime/log.ts';
 import type { SiteDocument } from './site-schema.ts';
 import { parseListenAddress } from './site-fields.ts';
+import { resolveStorePaths } from './store-paths.ts';
 
 /** The effective configuration of one controller: file, environment and flags merged, checked, with units in the names. */
 export interface SiteConfig {
@@ -13,11 +14,17 @@ export interface SiteConfig {
   readonly zone?: string | undefined;
   /** URLs as `openStore` takes them; paths in them are absolute. At least one. */
   readonly store: readonly string[];
+  /** What goes into join tokens where the own store's login must not. Its password may be in a file. */
+  readonly joinStore?: string | undefined;
+  /** Absent for a controller that is the only one of its site. */
+  readonly replica?: string | undefined;
   /** Absolute. */
   readonly stateDir: string;
   /** Absolute files, folders or patterns. */
   readonly services: readonly string[];
   readonly gateways: readonly GatewayConfig[];
+  /** `NAMESPACE` or `NAMESPACE/NAME`. Absent: every service of every cluster. */
+  readonly imports?: readonly string[] | undefined;
   readonly podCIDRs: readonly string[];
   readonly serviceCIDRs: readonly string[];
   readonly failBackAfterMs: number;
@@ -55,18 +62,16 @@ export interface ListenConfig {
 /** Turns a relative path of the field into an absolute one: from a file's own folder, else from the working directory. */
 export type ResolvePath = (field: 'stateDir' | 'services' | 'store', path: string) => string;
 
-const EMBEDDED = 'embedded:';
-
 export function toSiteConfig(document: SiteDocument, resolvePath: ResolvePath): SiteConfig {
   const { spec } = document;
   const { failBackAfter, withdrawAfter, leafLifetime, listen, ...same } = spec;
+  const resolveStore = (url: string): string => resolveStorePaths(url, (path) => resolvePath('store', path));
   return {
     ...same,
     cluster: parseClusterId(document.metadata.name),
     network: parseNetworkId(spec.network),
-    store: spec.store.map((url) =>
-      url.startsWith(EMBEDDED) ? EMBEDDED + resolvePath('store', url.slice(EMBEDDED.length)) : url,
-    ),
+    store: spec.store.map(resolveStore),
+    ...(spec.joinStore === undefined ? {} : { joinStore: resolveStore(spec.joinStore) }),
     stateDir: resolvePath('stateDir', spec.stateDir),
     services: spec.services.map((path) => resolvePath('services', path)),
     failBackAfterMs: failBackAfter,

@@ -14,7 +14,9 @@ export interface NewSite {
   readonly network: string;
   readonly region?: string | undefined;
   readonly zone?: string | undefined;
-  readonly store: string;
+  /** At least one. Paths in them are absolute. */
+  readonly store: readonly string[];
+  readonly joinStore?: string | undefined;
   readonly stateDir: string;
   readonly services: readonly string[];
   readonly gatewayAddress?: string | undefined;
@@ -42,7 +44,8 @@ export function siteDocument(site: NewSite): string {
     network: site.network,
     region: site.region,
     zone: site.zone,
-    store: [site.store],
+    store: site.store,
+    joinStore: site.joinStore,
     stateDir: site.stateDir,
     services: site.services,
     gateways: gatewayAddress === undefined ? [] : [gateway],

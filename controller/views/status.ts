@@ -1,9 +1,11 @@
 import type { Finding } from '../../runtime/errors.ts';
 import { API_VERSION } from '../../sources/documents/validate.ts';
-import { redactStoreUrl } from '../config/print.ts';
+import type { StoreStanding } from '../store-standings.ts';
 import type { ClusterItem } from './clusters.ts';
 import type { GatewayItem } from './gateways.ts';
 import { secondsSince } from './objects.ts';
+import { storeList } from './stores.ts';
+import { type RoleInput, type RoleObject, roleObject } from './role.ts';
 
 /** `isthmus status`: one page on which an operator sees whether this site is well, and if not, where to look. */
 export interface StatusObject {
@@ -28,6 +30,7 @@ export interface StatusObject {
   readonly services: { readonly exported: number; readonly callable: number; readonly conflicts: number };
   readonly certificates: readonly CertificateStatus[];
   readonly rosterVersion: number;
+  readonly role: RoleObject;
   /** What is wrong now, worst first: the same findings that log and metrics show. */
   readonly findings: readonly Finding[];
 }
@@ -38,6 +41,10 @@ export interface StoreStatus {
   readonly up: boolean;
   /** How long it has been so. */
   readonly forSeconds: number;
+  /** Further as `isthmus get stores` shows it. */
+  readonly behind?: number;
+  readonly pending?: boolean;
+  readonly message?: string;
 }
 
 export interface PeerCounts {
@@ -66,13 +73,14 @@ export interface StatusInput {
   readonly nowMonotonicMs: number;
   readonly nowEpochMs: number;
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly message?: string | undefined }[];
-  readonly stores: readonly { readonly url: string; readonly up: boolean; readonly sinceMonotonicMs: number }[];
+  readonly stores: readonly StoreStanding[];
   /** Of `clusterList` and `gatewayList`: the same facts as the other commands show. */
   readonly clusters: readonly ClusterItem[];
   readonly gateways: readonly GatewayItem[];
   readonly services: { readonly exported: number; readonly callable: number; readonly conflicts: number };
   readonly certificates: readonly { readonly name: string; readonly notAfterMs: number }[];
   readonly rosterVersion: number;
+  readonly role: RoleInput;
   readonly findings: readonly Finding[];
 }
 
@@ -88,10 +96,13 @@ export function status(input: StatusInput): StatusObject {
     uptimeSeconds: secondsSince(input.startedMonotonicMs, nowMonotonicMs),
     ready: input.checks.every(({ ok }) => ok),
     checks: input.checks.map(({ name, ok, message }) => ({ name, ok, ...(message === undefined ? {} : { message }) })),
-    stores: input.stores.map(({ url, up, sinceMonotonicMs }) => ({
-      url: redactStoreUrl(url),
-      up,
-      forSeconds: secondsSince(sinceMonotonicMs, nowMonotonicMs),
+    stores: storeList(input).items.map(({ spec, status: { link, forSeconds, behind, pending, message } }) => ({
+      url: spec.url,
+      up: link === 'up',
+      forSeconds,
+      ...(behind === undefined ? {} : { behind }),
+      ...(pending === undefined ? {} : { pending }),
+      ...(message === undefined ? {} : { message }),
     })),
     peers: countPeers(input.clusters),
     gateways: countGateways(input.gateways, cluster),
@@ -102,6 +113,7 @@ export function status(input: StatusInput): StatusObject {
       remainingSeconds: Math.floor((notAfterMs - input.nowEpochMs) / 1_000),
     })),
     rosterVersion,
+    role: roleObject(input.role),
     findings: worstFirst(input.findings),
   };
 }

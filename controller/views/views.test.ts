@@ -265,12 +265,32 @@ test('status counts what the other commands show, worst findings first, and hide
       { name: 'sources', ok: true },
       { name: 'xds', ok: false, message: 'not listening' },
     ],
-    stores: [{ url: 'isthmus://h:1?pin=a&claim=TOPSECRET', up: false, sinceMonotonicMs: 7_500 }],
+    stores: [
+      { name: 'isthmus://h:1', url: 'isthmus://h:1?pin=a&claim=TOPSECRET', link: 'down', sinceMonotonicMs: 7_500 },
+      {
+        name: 'embedded:a',
+        url: 'embedded:a',
+        link: 'up',
+        sinceMonotonicMs: 8_500,
+        behind: 2,
+        pending: true,
+        published: 4,
+      },
+    ],
     clusters: clusters.items,
     gateways: gateways.items,
     services: { exported: 1, callable: 1, conflicts: 1 },
     certificates: [{ name: 'root', notAfterMs: Date.UTC(2026, 10, 25) }],
     rosterVersion: 7,
+    role: {
+      kind: 'leader',
+      replica: 'a',
+      leader: 'a',
+      epoch: 4,
+      transitions: 2,
+      sinceMs: 8_500,
+      nowMonotonicMs: 10_500,
+    },
     findings: [
       { severity: 'warning', reason: 'B', message: 'b' },
       { severity: 'error', reason: 'A', message: 'a' },
@@ -278,9 +298,20 @@ test('status counts what the other commands show, worst findings first, and hide
   });
   assert.equal(page.ready, false);
   assert.equal(page.uptimeSeconds, 10);
+  assert.deepEqual(page.role, {
+    replica: 'a',
+    kind: 'leader',
+    leader: 'a',
+    epoch: 4,
+    leaseTransitions: 2,
+    forSeconds: 2,
+  });
   assert.deepEqual(page.peers, { total: 3, live: 1, stale: 0, unreachable: 1, gone: 0, unknown: 1 });
   assert.deepEqual(page.gateways, { total: 1, connected: 1, pending: 1, refused: 0 });
-  assert.deepEqual(page.stores, [{ url: 'isthmus://h:1?pin=a&claim=[redacted]', up: false, forSeconds: 3 }]);
+  assert.deepEqual(page.stores, [
+    { url: 'isthmus://h:1?pin=a&claim=[redacted]', up: false, forSeconds: 3 },
+    { url: 'embedded:a', up: true, forSeconds: 2, behind: 2, pending: true },
+  ]);
   assert.deepEqual(page.certificates, [
     { name: 'root', notAfter: '2026-11-25T00:00:00.000Z', remainingSeconds: 86_400 },
   ]);

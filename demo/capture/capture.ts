@@ -72,6 +72,6 @@ async function assertInstalled(tcpdump: string): Promise<void> {
   try {
     await access(tcpdump, constants.X_OK);
   } catch (error) {
-    throw new LabError('capture', 'tcpdump is not installed', { cause: error, hint: 'run tools/install-tcpdump.sh' });
+    throw new LabError('capture', 'tcpdump is not installed', { cause: error, hint: 'run tools/install-debian.sh tcpdump' });
   }
 }

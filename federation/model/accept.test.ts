@@ -22,7 +22,7 @@ describe('accept', () => {
     assert.equal(outcome.view.cluster, 'west');
     assert.equal(outcome.view.joinedAtMs, 500);
     assert.deepEqual([...outcome.view.services.keys()], ['default/shop']);
-    assert.equal(outcome.records, good);
+    assert.deepEqual(new Map(outcome.records), good);
     assert.deepEqual(outcome.mark, {
       order: { incarnation: 1, epoch: 1, writerId: 'writer-1', version: 7, beat: 2 },
       digest: goodDigest,

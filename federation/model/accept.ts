@@ -1,11 +1,12 @@
-import type { Checked } from '../../trust/contract.ts';
+import type { Checked, RosterMember } from '../../trust/contract.ts';
 import { checkGatewayAddress } from './addresses.ts';
 import type { Accepted, AcceptInput } from './candidate.ts';
 import { Candidate } from './candidate.ts';
 import { decodeRecord } from './decode.ts';
 import { compareHeadOrder, isSameVersion } from './head.ts';
 import { decodeHead } from './head-codec.ts';
-import { chainKey, isRecordKey, kindOfKey } from './record-keys.ts';
+import { chainKey, isRecordKey } from './record-keys.ts';
+import type { RecordBytes, RecordLimits } from './records.ts';
 
 export type { Accepted, AcceptInput, HighWaterMark, VerifyHead } from './candidate.ts';
 
@@ -63,7 +64,8 @@ export function accept(input: AcceptInput, clauses: readonly Clause[] = ACCEPT_R
   if (refusal !== undefined) return refusal;
   const view = candidate.view;
   if (!view.ok) return { ok: false, clause: 'records', reason: view.reason, message: view.message };
-  return { ok: true, view: view.value, records: candidate.records, digest: candidate.digest, mark: candidate.mark };
+  const { records, digest, totals, mark } = candidate;
+  return { ok: true, view: view.value, records, digest, totals, mark };
 }
 
 /** A beat brings no records, so limits and ranges have nothing to say about it. */
@@ -125,19 +127,40 @@ function checkSignature({ input, member }: Candidate): Checked<true> {
   const key = chainKey(signed.signerChain);
   const bytes = records.get(key);
   if (bytes === undefined) return refuse('ChainMissing', "the signer's chain is not among the records");
-  const chain = decodeRecord(key, bytes, limits);
+  const chain = readChain(key, bytes, limits);
   if (!chain.ok) return chain;
-  if (chain.value.kind !== 'chain') return refuse('ChainMissing', 'the signer chain names another kind of record');
   const checked = input.verifyHead({
     cluster: input.cluster,
     clustersetDomain: roster.clustersetDomain,
     headBytes: signed.bytes,
     signature: signed.signature,
-    chain: chain.value.certificates.map(fromBase64),
-    anchors: (member?.caCertificates ?? []).map(fromBase64),
+    chain: chain.value,
+    anchors: anchorsOf(member),
     atMs: input.atMs,
   });
   return checked.ok ? PASS : checked;
+}
+
+/** Every beat names the same chain, and records keep their identity: what was read of one is kept as long as it is. */
+const chainOf = new WeakMap<RecordBytes, { readonly key: string; readonly chain: readonly Uint8Array[] }>();
+const anchorsKept = new WeakMap<RosterMember, readonly Uint8Array[]>();
+
+function readChain(key: string, bytes: RecordBytes, limits: RecordLimits): Checked<readonly Uint8Array[]> {
+  const known = chainOf.get(bytes);
+  if (known?.key === key) return { ok: true, value: known.chain };
+  const record = decodeRecord(key, bytes, limits);
+  if (!record.ok) return record;
+  if (record.value.kind !== 'chain') return refuse('ChainMissing', 'the signer chain names another kind of record');
+  const chain = record.value.certificates.map(fromBase64);
+  chainOf.set(bytes, { key, chain });
+  return { ok: true, value: chain };
+}
+
+function anchorsOf(member: RosterMember | undefined): readonly Uint8Array[] {
+  if (member === undefined) return [];
+  const anchors = anchorsKept.get(member) ?? member.caCertificates.map(fromBase64);
+  anchorsKept.set(member, anchors);
+  return anchors;
 }
 
 function checkOrder({ head, input }: Candidate): Checked<true> {
@@ -153,32 +176,28 @@ function checkOrder({ head, input }: Candidate): Checked<true> {
   return refuse('Rollback', `version ${head.version} beat ${head.beat} of epoch ${head.epoch} is older than accepted`);
 }
 
-function checkLimits({ input }: Candidate): Checked<true> {
-  const { records, limits } = input;
+/** Keys and sizes of what is new; what was accepted before was looked at then. */
+function checkLimits(candidate: Candidate): Checked<true> {
+  const { records, limits } = candidate.input;
   if (records.size > limits.recordsMax) {
     return refuse('TooManyRecords', `${records.size} records, more than ${limits.recordsMax}`);
   }
-  let totalBytes = 0;
-  let gateways = 0;
-  for (const [key, bytes] of records) {
+  for (const [key, bytes] of candidate.change.puts) {
     if (!isRecordKey(key)) return refuse('InvalidKey', `${JSON.stringify(key.slice(0, 80))} is not a record key`);
     if (bytes.length > limits.recordBytesMax) {
       return refuse('RecordTooLarge', `record ${key} has ${bytes.length} octets, more than ${limits.recordBytesMax}`);
     }
-    totalBytes += bytes.length;
-    if (kindOfKey(key) === 'gateway') gateways += 1;
   }
-  if (totalBytes > limits.totalBytesMax) {
-    return refuse('TooManyBytes', `${totalBytes} octets, more than ${limits.totalBytesMax}`);
+  const { bytes, gateways } = candidate.totals;
+  if (bytes > limits.totalBytesMax) {
+    return refuse('TooManyBytes', `${bytes} octets, more than ${limits.totalBytesMax}`);
   }
   if (gateways <= limits.gatewaysMax) return PASS;
   return refuse('TooManyGateways', `${gateways} gateways, more than ${limits.gatewaysMax}`);
 }
 
-function checkQuota({ input, member }: Candidate): Checked<true> {
+function checkQuota({ input, member, totals: { services } }: Candidate): Checked<true> {
   const servicesMax = Math.min(member?.servicesMax ?? Number.POSITIVE_INFINITY, input.limits.servicesMax);
-  let services = 0;
-  for (const key of input.records.keys()) if (kindOfKey(key) === 'service') services += 1;
   if (services <= servicesMax) return PASS;
   return refuse('QuotaExceeded', `${services} services, more than its quota of ${servicesMax}`);
 }

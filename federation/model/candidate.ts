@@ -7,6 +7,9 @@ import { RecordDigest } from './digest.ts';
 import type { Head, HeadOrder, SignedHead } from './head.ts';
 import type { ClusterId } from './ids.ts';
 import type { RecordLimits, RecordSet } from './records.ts';
+import type { RecordTotals } from './record-totals.ts';
+import { NO_RECORD_TOTALS, totalsAfter } from './record-totals.ts';
+import { SortedMap } from './sorted-map.ts';
 import type { ClusterView } from './state.ts';
 
 /**
@@ -26,6 +29,7 @@ export interface Accepted {
   readonly view: ClusterView;
   readonly records: RecordSet;
   readonly digest: RecordDigest;
+  readonly totals: RecordTotals;
   readonly mark: HighWaterMark;
 }
 
@@ -66,6 +70,7 @@ export class Candidate {
   readonly head: Head;
   readonly member: RosterMember | undefined;
   #change: RecordChange | undefined;
+  #totals: RecordTotals | undefined;
   #digest: RecordDigest | undefined;
   #decoded: { readonly decoded: DecodedChange; readonly problems: readonly RecordProblem[] } | undefined;
   #view: Checked<ClusterView> | undefined;
@@ -80,6 +85,13 @@ export class Candidate {
   get change(): RecordChange {
     this.#change ??= diffRecords(this.input.previous?.records ?? NO_RECORDS, this.input.records);
     return this.#change;
+  }
+
+  /** Counted from the records received. */
+  get totals(): RecordTotals {
+    const { previous } = this.input;
+    this.#totals ??= totalsAfter(previous?.totals ?? NO_RECORD_TOTALS, previous?.records ?? NO_RECORDS, this.change);
+    return this.#totals;
   }
 
   /** Computed from the bytes received, never believed. */
@@ -104,7 +116,7 @@ export class Candidate {
   /** The received records, with the identity of those accepted before where the bytes are equal. */
   get records(): RecordSet {
     const { previous, records } = this.input;
-    return previous === undefined ? records : applyChange(previous.records, this.change);
+    return previous === undefined ? SortedMap.from(records) : applyChange(previous.records, this.change);
   }
 
   get mark(): HighWaterMark {

@@ -23,6 +23,21 @@ export function canonicalJson(value: unknown): string {
   return write(value, 0);
 }
 
+/**
+ * The value of bytes that `JSON.stringify` gives back as they are, or nothing. That is the canonical form whenever the keys
+ * are in order and no text has a lone surrogate, which is for the caller to see to.
+ */
+export function parseAsWritten(bytes: Uint8Array): unknown {
+  try {
+    const text = strictUtf8.decode(bytes);
+    const value: unknown = JSON.parse(text);
+    return JSON.stringify(value) === text ? value : undefined;
+  } catch {
+    // `parseCanonical` says what is wrong with it.
+    return undefined;
+  }
+}
+
 /** Reads bytes that must be canonical JSON. Never throws. Reasons: `NotUtf8`, `NotJson`, `NotCanonical`, `TooDeep`, `ForbiddenKey`. */
 export function parseCanonical(bytes: Uint8Array): Checked<unknown> {
   let text: string;

@@ -4,8 +4,8 @@ import type { RecordChange } from './diff.ts';
 import { diffRecords } from './diff.ts';
 import type { Head } from './head.ts';
 import type { ServiceKey } from './ids.ts';
-import { compareText, serviceKey } from './ids.ts';
-import { CLUSTER_KEY, gatewayKey, kindOfKey, serviceRecordKey } from './record-keys.ts';
+import { compareText } from './ids.ts';
+import { CLUSTER_KEY, gatewayKey, kindOfKey } from './record-keys.ts';
 import type {
   ClusterRecord,
   FederationRecord,
@@ -15,6 +15,7 @@ import type {
   RecordSet,
   ServiceRecord,
 } from './records.ts';
+import { SortedMap } from './sorted-map.ts';
 import type { ClusterView } from './state.ts';
 
 /**
@@ -31,6 +32,8 @@ export interface RecordProblem {
   readonly reason: string;
   readonly message: string;
 }
+
+const NO_SERVICES: ReadonlyMap<ServiceKey, ServiceRecord> = SortedMap.empty();
 
 /** Decodes the changed records. Kinds that this version does not know are passed over: a newer peer may have them. */
 export function decodeChange(
@@ -60,7 +63,7 @@ export function buildClusterView(
     return { ok: false, reason: 'NoClusterRecord', message: 'the cluster record is missing' };
   }
   const gateways = nextGateways(previous?.gateways ?? [], change.puts.filter(isGatewayRecord), deleted);
-  const services = nextServices(previous?.services ?? new Map(), change.puts.filter(isServiceRecord), deleted);
+  const services = nextServices(previous?.services ?? NO_SERVICES, change.puts.filter(isServiceRecord), change.deletes);
   const isSame =
     previous !== undefined &&
     previous.head === head &&
@@ -106,20 +109,23 @@ function nextGateways(
 function nextServices(
   before: ReadonlyMap<ServiceKey, ServiceRecord>,
   puts: readonly ServiceRecord[],
-  deleted: ReadonlySet<RecordKey>,
+  deletes: readonly RecordKey[],
 ): ReadonlyMap<ServiceKey, ServiceRecord> {
-  const gone = [...before.keys()].filter((key) => deleted.has(serviceRecordKey(key)));
-  if (puts.length === 0 && gone.length === 0) return before;
-  const after = new Map(before);
-  for (const key of gone) after.delete(key);
-  for (const service of puts) after.set(serviceKey(service.namespace, service.name), service);
-  // Replaced entries stay where they are; only a new name can break the order.
-  const hasNew = after.size > before.size - gone.length;
-  return hasNew ? new Map([...after].sort(byKey)) : after;
+  const edit = new Map<ServiceKey, ServiceRecord | undefined>();
+  for (const key of deletes) if (kindOfKey(key) === 'service') edit.set(serviceOf(key), undefined);
+  // Names were checked with the record, and nothing but them can be in its key.
+  for (const service of puts) edit.set(`${service.namespace}/${service.name}` as ServiceKey, service);
+  if (edit.size === 0) return before;
+  return before.size === 0 ? SortedMap.from(present(edit)) : SortedMap.from(before).with(edit);
 }
 
-function byKey(left: readonly [string, unknown], right: readonly [string, unknown]): number {
-  return compareText(left[0], right[0]);
+/** The key of a record of this kind is `service/` and the key of the service. */
+function serviceOf(key: RecordKey): ServiceKey {
+  return key.slice('service/'.length) as ServiceKey;
+}
+
+function* present<K, V>(edit: ReadonlyMap<K, V | undefined>): Generator<readonly [K, V]> {
+  for (const [key, value] of edit) if (value !== undefined) yield [key, value];
 }
 
 function isClusterRecord(record: FederationRecord): record is ClusterRecord {

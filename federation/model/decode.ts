@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import type { Checked } from '../../trust/contract.ts';
-import { parseCanonical } from './canonical-json.ts';
+import { parseAsWritten, parseCanonical } from './canonical-json.ts';
 import { recordKeyOf } from './encode.ts';
+import { readService } from './read-service.ts';
 import { chainKey, isRecordKey, kindOfKey } from './record-keys.ts';
 import { envelopeSchema, recordSchema } from './record-schemas.ts';
 import type { FederationRecord, RecordKey, RecordLimits } from './records.ts';
@@ -19,6 +20,8 @@ export function decodeRecord(key: RecordKey, bytes: Uint8Array, limits: RecordLi
   if (bytes.length > limits.recordBytesMax) {
     return refuse(key, 'RecordTooLarge', `${bytes.length} octets, more than ${limits.recordBytesMax}`);
   }
+  const service = kindOfKey(key) === 'service' ? readService(parseAsWritten(bytes)) : undefined;
+  if (service !== undefined) return checkedRecord(key, service, bytes, limits);
   const json = parseCanonical(bytes);
   if (!json.ok) return refuse(key, json.reason, json.message);
   const envelope = envelopeSchema.safeParse(json.value);
@@ -29,7 +32,15 @@ export function decodeRecord(key: RecordKey, bytes: Uint8Array, limits: RecordLi
   const parsed = recordSchema.safeParse(json.value);
   if (!parsed.success) return refuse(key, 'InvalidRecord', issueText(parsed.error));
   // The schema has checked every branded name with the same function that makes them (`isDnsLabel`).
-  const record = parsed.data as FederationRecord;
+  return checkedRecord(key, parsed.data as FederationRecord, bytes, limits);
+}
+
+function checkedRecord(
+  key: RecordKey,
+  record: FederationRecord,
+  bytes: Uint8Array,
+  limits: RecordLimits,
+): Checked<FederationRecord> {
   if (record.kind === 'service' && record.ports.length > limits.portsPerServiceMax) {
     return refuse(key, 'InvalidRecord', `${record.ports.length} ports, more than ${limits.portsPerServiceMax}`);
   }

@@ -1,6 +1,7 @@
 import type { ClusterId, ServiceKey } from './ids.ts';
 import { compareText } from './ids.ts';
 import type { RecordBytes, RecordKey, RecordSet } from './records.ts';
+import { SortedMap } from './sorted-map.ts';
 import type { FederationState } from './state.ts';
 
 /** Differences between values, and their application. Identity is tried before content, so unchanged parts cost nothing. */
@@ -22,13 +23,18 @@ export function sameBytes(left: RecordBytes, right: RecordBytes): boolean {
 export function diffRecords(before: RecordSet, after: RecordSet): RecordChange {
   if (before === after) return { puts: new Map(), deletes: [] };
   const puts: [RecordKey, RecordBytes][] = [];
-  for (const [key, bytes] of after) {
-    const old = before.get(key);
-    if (old === undefined || !sameBytes(old, bytes)) puts.push([key, bytes]);
-  }
   const deletes: RecordKey[] = [];
+  if (before instanceof SortedMap && after instanceof SortedMap) {
+    for (const key of SortedMap.changedKeys<RecordKey, RecordBytes>(before, after)) {
+      const bytes = after.get(key);
+      if (bytes === undefined) deletes.push(key);
+      else if (isNew(before, key, bytes)) puts.push([key, bytes]);
+    }
+    return { puts: new Map(puts), deletes };
+  }
+  for (const [key, bytes] of after) if (isNew(before, key, bytes)) puts.push([key, bytes]);
   for (const key of before.keys()) if (!after.has(key)) deletes.push(key);
-  return { puts: new Map(puts.sort(byKey)), deletes: deletes.sort(compareText) };
+  return { puts: new Map(isSorted(puts) ? puts : puts.sort(byKey)), deletes: deletes.sort(compareText) };
 }
 
 /**
@@ -37,16 +43,20 @@ export function diffRecords(before: RecordSet, after: RecordSet): RecordChange {
  * squashed delta must be harmless.
  */
 export function applyChange(before: RecordSet, change: RecordChange): RecordSet {
-  const deletes = change.deletes.filter((key) => before.has(key) && !change.puts.has(key));
-  const puts = [...change.puts].filter(([key, bytes]) => {
-    const old = before.get(key);
-    return old === undefined || !sameBytes(old, bytes);
-  });
-  if (deletes.length === 0 && puts.length === 0) return before;
-  const after = new Map(before);
-  for (const key of deletes) after.delete(key);
-  for (const [key, bytes] of puts) after.set(key, bytes);
-  return after;
+  const edit = new Map<RecordKey, RecordBytes | undefined>();
+  for (const key of change.deletes) if (before.has(key) && !change.puts.has(key)) edit.set(key, undefined);
+  for (const [key, bytes] of change.puts) if (isNew(before, key, bytes)) edit.set(key, bytes);
+  return edit.size === 0 ? before : SortedMap.from(before).with(edit);
+}
+
+function isNew(before: RecordSet, key: RecordKey, bytes: RecordBytes): boolean {
+  const old = before.get(key);
+  return old === undefined || !sameBytes(old, bytes);
+}
+
+/** As stores answer, mostly. */
+function isSorted(entries: readonly (readonly [string, unknown])[]): boolean {
+  return entries.every((entry, index) => index === 0 || (entries[index - 1]?.[0] ?? '') < entry[0]);
 }
 
 function byKey(left: readonly [string, unknown], right: readonly [string, unknown]): number {
@@ -79,8 +89,19 @@ function diffByIdentity<K extends string, V>(
   before: ReadonlyMap<K, V> | undefined,
   after: ReadonlyMap<K, V>,
 ): { readonly changed: readonly K[]; readonly gone: readonly K[] } {
-  if (before === after) return { changed: [], gone: [] };
-  const changed = [...after].filter(([key, value]) => before?.get(key) !== value).map(([key]) => key);
-  const gone = before === undefined ? [] : [...before.keys()].filter((key) => !after.has(key));
-  return { changed: changed.sort(compareText), gone: gone.sort(compareText) };
+  const keys = changedKeys(before, after);
+  return { changed: keys.filter((key) => after.has(key)), gone: keys.filter((key) => !after.has(key)) };
+}
+
+/** The keys whose values are not the same objects any more, sorted. Of two `SortedMap`s the shared parts are passed over. */
+export function changedKeys<K extends string, V>(
+  before: ReadonlyMap<K, V> | undefined,
+  after: ReadonlyMap<K, V> | undefined,
+): readonly K[] {
+  if (before === after) return [];
+  if (before instanceof SortedMap && after instanceof SortedMap) return SortedMap.changedKeys<K, V>(before, after);
+  const changed: K[] = [];
+  for (const [key, value] of after ?? []) if (before?.get(key) !== value || !before.has(key)) changed.push(key);
+  for (const key of before?.keys() ?? []) if (after?.has(key) !== true) changed.push(key);
+  return changed.sort(compareText);
 }

@@ -1,7 +1,7 @@
 import type { RecordChange } from './diff.ts';
 import { compareText } from './ids.ts';
 import type { RecordBytes, RecordKey, RecordSet } from './records.ts';
-import { SHA256_BYTES, sha256, sha256Hex } from './sha256.ts';
+import { SHA256_BYTES, sha256Hex, sha256Text } from './sha256.ts';
 
 /**
  * The digest that a head signs: sha256 over 256 bucket hashes. A change touches only the buckets of its keys, so the
@@ -14,18 +14,17 @@ import { SHA256_BYTES, sha256, sha256Hex } from './sha256.ts';
  */
 const BUCKETS = 256;
 const PREFIX = new TextEncoder().encode('isthmus-digest-v1\n');
-const LENGTH_BYTES = 4;
 
 interface Entry {
   readonly key: RecordKey;
-  readonly recordHash: Uint8Array;
+  /** One character for each octet: a hundred thousand small buffers would cost more than the hashes in them. */
+  readonly recordHash: string;
 }
 
 /** Sorted by key. */
 type Bucket = readonly Entry[];
 
 const NO_BUCKETS: readonly Bucket[] = Array.from({ length: BUCKETS }, () => []);
-const utf8 = new TextEncoder();
 
 /** Immutable: `with` shares every bucket that the change does not touch. */
 export class RecordDigest {
@@ -46,7 +45,7 @@ export class RecordDigest {
   }
 
   static empty(): RecordDigest {
-    const framed = new Uint8Array(PREFIX.length + BUCKETS * SHA256_BYTES);
+    const framed = Buffer.alloc(PREFIX.length + BUCKETS * SHA256_BYTES);
     framed.set(PREFIX);
     for (const index of NO_BUCKETS.keys()) setBucketHash(framed, index, []);
     return new RecordDigest(NO_BUCKETS, framed);
@@ -57,7 +56,7 @@ export class RecordDigest {
     const touched = groupByBucket(change);
     if (touched.size === 0) return this;
     const buckets = [...this.#buckets];
-    const framed = Uint8Array.from(this.#framed);
+    const framed = Buffer.from(this.#framed);
     for (const [index, edit] of touched) {
       const bucket = editBucket(buckets[index] ?? [], edit);
       buckets[index] = bucket;
@@ -69,8 +68,8 @@ export class RecordDigest {
 
 const EMPTY = RecordDigest.empty();
 
-function setBucketHash(framed: Uint8Array, index: number, bucket: Bucket): void {
-  framed.set(hashEntries(bucket), PREFIX.length + index * SHA256_BYTES);
+function setBucketHash(framed: Buffer, index: number, bucket: Bucket): void {
+  framed.write(hashEntries(bucket), PREFIX.length + index * SHA256_BYTES, 'latin1');
 }
 
 /** Per key its new bytes, or `undefined` to delete it. */
@@ -79,9 +78,10 @@ type BucketEdit = Map<RecordKey, RecordBytes | undefined>;
 function groupByBucket(change: RecordChange): ReadonlyMap<number, BucketEdit> {
   const touched = new Map<number, BucketEdit>();
   const add = (key: RecordKey, bytes: RecordBytes | undefined): void => {
-    const index = sha256(key)[0] ?? 0;
-    const edit: BucketEdit = touched.get(index) ?? new Map();
-    touched.set(index, edit.set(key, bytes));
+    const index = sha256Text(key).charCodeAt(0);
+    const edit = touched.get(index);
+    if (edit === undefined) touched.set(index, new Map([[key, bytes]]));
+    else edit.set(key, bytes);
   };
   for (const key of change.deletes) add(key, undefined);
   for (const [key, bytes] of change.puts) add(key, bytes);
@@ -90,22 +90,21 @@ function groupByBucket(change: RecordChange): ReadonlyMap<number, BucketEdit> {
 
 function editBucket(bucket: Bucket, edit: BucketEdit): Bucket {
   const entries = bucket.filter((entry) => !edit.has(entry.key));
-  for (const [key, bytes] of edit) if (bytes !== undefined) entries.push({ key, recordHash: sha256(bytes) });
+  for (const [key, bytes] of edit) if (bytes !== undefined) entries.push({ key, recordHash: sha256Text(bytes) });
   return entries.sort((left, right) => compareText(left.key, right.key));
 }
 
-function hashEntries(entries: Bucket): Uint8Array {
-  const keys = entries.map((entry) => utf8.encode(entry.key));
-  const size = keys.reduce((sum, key) => sum + LENGTH_BYTES + key.length + SHA256_BYTES, 0);
-  const framed = new Uint8Array(size);
-  const view = new DataView(framed.buffer);
-  let offset = 0;
-  for (const [index, entry] of entries.entries()) {
-    const key = keys[index] ?? new Uint8Array();
-    view.setUint32(offset, key.length);
-    framed.set(key, offset + LENGTH_BYTES);
-    framed.set(entry.recordHash, offset + LENGTH_BYTES + key.length);
-    offset += LENGTH_BYTES + key.length + SHA256_BYTES;
+/** In characters that stand for octets, and made octets at the end: one copy a bucket instead of three an entry. */
+function hashEntries(entries: Bucket): string {
+  let framed = '';
+  for (const { key, recordHash } of entries) {
+    const octets = Buffer.byteLength(key) === key.length ? key : Buffer.from(key).toString('latin1');
+    framed += lengthOctets(octets.length) + octets + recordHash;
   }
-  return sha256(framed);
+  return sha256Text(Buffer.from(framed, 'latin1'));
+}
+
+/** u32be */
+function lengthOctets(length: number): string {
+  return String.fromCharCode((length >>> 24) & 0xff, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
 }

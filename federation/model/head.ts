@@ -53,5 +53,10 @@ export function compareHeadOrder(left: HeadOrder, right: HeadOrder): number {
 
 /** True when both name the same set of records: everything but the beat is equal. */
 export function isSameVersion(left: HeadOrder, right: HeadOrder): boolean {
-  return compareHeadOrder({ ...left, beat: 0 }, { ...right, beat: 0 }) === 0;
+  return (
+    left.version === right.version &&
+    left.epoch === right.epoch &&
+    left.incarnation === right.incarnation &&
+    left.writerId === right.writerId
+  );
 }

@@ -33,16 +33,24 @@ export function mergePorts(sources: readonly PortSource[]): MergedPorts {
   const merging: Merging[] = [];
   const offered = new Map<ClusterId, ReadonlySet<number>>();
   const disputes = new Map<ClusterId, { readonly losers: ClusterId[]; readonly texts: string[] }>();
+  const [oldest] = sources;
   for (const { cluster, ports } of sources) {
+    // As most exports of a service are: nothing to look for, name by name, a hundred times over.
+    const asOldest = oldest !== undefined && oldest.ports !== ports && isSameNamed(oldest.ports, ports);
+    const known = asOldest ? offered.get(oldest.cluster) : undefined;
+    if (known !== undefined) {
+      offered.set(cluster, known);
+      continue;
+    }
     const numbers = new Set<number>();
     for (const port of ports) {
       const outcome = mergePort(merging, port, cluster);
       if (outcome.offered) numbers.add(port.port);
       if (outcome.dispute === undefined) continue;
-      const known = disputes.get(outcome.dispute.winner) ?? { losers: [], texts: [] };
-      if (!known.losers.includes(cluster)) known.losers.push(cluster);
-      known.texts.push(`${cluster}: ${outcome.dispute.text}`);
-      disputes.set(outcome.dispute.winner, known);
+      const dispute = disputes.get(outcome.dispute.winner) ?? { losers: [], texts: [] };
+      if (!dispute.losers.includes(cluster)) dispute.losers.push(cluster);
+      dispute.texts.push(`${cluster}: ${outcome.dispute.text}`);
+      disputes.set(outcome.dispute.winner, dispute);
     }
     offered.set(cluster, numbers);
   }
@@ -53,6 +61,21 @@ export function mergePorts(sources: readonly PortSource[]): MergedPorts {
     message: texts.sort().slice(0, DISPUTES_TOLD_MAX).join('; '),
   }));
   return { ports: finishPorts(merging), offered, conflicts };
+}
+
+/** Port by port the same, and every one with a name: a nameless port may have got its name from another export. */
+function isSameNamed(left: readonly ServicePort[], right: readonly ServicePort[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every((port, index) => {
+      const other = right[index];
+      return other?.name === port.name && port.name !== '' && isSamePort(other, port);
+    })
+  );
+}
+
+function isSamePort(left: ServicePort, right: ServicePort): boolean {
+  return isSameNumber(left, right) && left.appProtocol === right.appProtocol;
 }
 
 /** A condition is read by people. */

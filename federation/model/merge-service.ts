@@ -1,9 +1,9 @@
-import { canonicalJson } from './canonical-json.ts';
 import type { ClusterId, ServiceKey } from './ids.ts';
 import { compareText } from './ids.ts';
 import type { MergedPorts } from './merge-ports.ts';
 import { mergePorts } from './merge-ports.ts';
 import type { ReadyWeight, ServiceRecord } from './records.ts';
+import { sameValue } from './same-value.ts';
 import type { ClusterView, MergedService, ServiceBackend, ServiceConflict } from './state.ts';
 
 /**
@@ -18,13 +18,13 @@ export interface Contribution {
   readonly role: Role;
 }
 
-/** Kept in this order in conditions. Values of different clusters are equal when their canonical JSON is. */
+/** Kept in this order in conditions. */
 const COMPARED_FIELDS: readonly { readonly field: string; readonly valueOf: (service: ServiceRecord) => unknown }[] = [
   { field: 'type', valueOf: (service) => service.type },
   { field: 'sessionAffinity', valueOf: (service) => service.sessionAffinity },
-  { field: 'sessionAffinityConfig', valueOf: (service) => service.sessionAffinityTimeoutS ?? null },
-  { field: 'internalTrafficPolicy', valueOf: (service) => service.internalTrafficPolicy ?? null },
-  { field: 'trafficDistribution', valueOf: (service) => service.trafficDistribution ?? null },
+  { field: 'sessionAffinityConfig', valueOf: (service) => service.sessionAffinityTimeoutS },
+  { field: 'internalTrafficPolicy', valueOf: (service) => service.internalTrafficPolicy },
+  { field: 'trafficDistribution', valueOf: (service) => service.trafficDistribution },
   { field: 'labels', valueOf: (service) => service.labels },
   { field: 'annotations', valueOf: (service) => service.annotations },
 ];
@@ -93,9 +93,9 @@ function fieldConflicts(byAge: readonly Contribution[]): readonly ServiceConflic
   if (oldest === undefined || younger.length === 0) return [];
   const winner = oldest.view.cluster;
   return COMPARED_FIELDS.flatMap(({ field, valueOf }) => {
-    const expected = canonicalJson(valueOf(oldest.service));
+    const expected = valueOf(oldest.service);
     const losers = younger
-      .filter(({ service }) => canonicalJson(valueOf(service)) !== expected)
+      .filter(({ service }) => !sameValue(valueOf(service), expected))
       .map(({ view }) => view.cluster)
       .sort(compareText);
     return losers.length === 0 ? [] : [conflictOf(field, winner, losers)];

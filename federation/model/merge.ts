@@ -1,8 +1,13 @@
+import { changedKeys } from './diff.ts';
 import type { ClusterId, ServiceKey } from './ids.ts';
 import { compareText } from './ids.ts';
+import type { ImportFilter } from './imports.ts';
+import { isImported } from './imports.ts';
 import type { Contribution, Role } from './merge-service.ts';
 import { mergeService } from './merge-service.ts';
+import type { ServiceRecord } from './records.ts';
 import { sameValue } from './same-value.ts';
+import { SortedMap } from './sorted-map.ts';
 import type { ClusterView, FederationState, ImportPins, MergedService, PeerState } from './state.ts';
 
 /**
@@ -15,7 +20,11 @@ export interface MergeInput {
   readonly own: ClusterView | undefined;
   readonly peers: ReadonlyMap<ClusterId, PeerState>;
   readonly pins?: ImportPins | undefined;
+  /** Absent: everything is imported. */
+  readonly imports?: ImportFilter | undefined;
 }
+
+const NO_SERVICES: SortedMap<ServiceKey, never> = SortedMap.empty();
 
 interface Source {
   readonly view: ClusterView;
@@ -24,19 +33,22 @@ interface Source {
 
 export function mergeState(input: MergeInput, previous?: FederationState): FederationState {
   const peers = sortedPeers(input.peers, previous?.peers);
-  const { self, own, pins } = input;
+  const { self, own, pins, imports } = input;
   const before = sourcesOf(previous);
   const now = sourcesOf({ own, peers });
-  const comparable = previous !== undefined && samePins(previous.pins, pins);
+  const comparable =
+    previous !== undefined && samePins(previous.pins, pins) && sameValue(setsOf(previous.imports), setsOf(imports));
   const touched = comparable ? touchedKeys(before, now) : allKeys([...before.values(), ...now.values()]);
-  const services = nextServices(contributionsTo(touched, now, pins), previous?.services ?? new Map());
+  const wanted = new Set([...touched].filter((key) => isImported(imports, key) || own?.services.has(key)));
+  const merged = mergeTouched(contributionsTo(wanted, now, pins), touched);
+  const services = nextServices(merged, previous?.services ?? NO_SERVICES);
   const isSame =
     comparable &&
     previous.self === self &&
     previous.own === own &&
     previous.peers === peers &&
     previous.services === services;
-  return isSame ? previous : { self, own, peers, services, pins };
+  return isSame ? previous : { self, own, peers, services, pins, ...(imports === undefined ? {} : { imports }) };
 }
 
 /** What a peer's state means for its backends. Withdrawn needs both signals (Gone); anything less only demotes. */
@@ -68,8 +80,14 @@ function samePins(left: ImportPins | undefined, right: ImportPins | undefined): 
   return left === right || sameValue(left === undefined ? [] : [...left], right === undefined ? [] : [...right]);
 }
 
+function setsOf(imports: ImportFilter | undefined): unknown {
+  return imports && [[...imports.namespaces], [...imports.services]];
+}
+
 function allKeys(sources: readonly Source[]): ReadonlySet<ServiceKey> {
-  return new Set(sources.flatMap((source) => [...source.view.services.keys()]));
+  const keys = new Set<ServiceKey>();
+  for (const { view } of sources) for (const key of view.services.keys()) keys.add(key);
+  return keys;
 }
 
 /** The services that some cluster names differently than before. */
@@ -84,12 +102,14 @@ function touchedKeys(
 }
 
 function addTouched(touched: Set<ServiceKey>, before: Source | undefined, now: Source | undefined): void {
-  const isWhole = before === undefined || now === undefined || !isSameFrame(before, now);
-  const old = before?.view.services;
-  const fresh = now?.view.services;
-  if (!isWhole && old === fresh) return;
-  for (const [key, service] of fresh ?? []) if (isWhole || old?.get(key) !== service) touched.add(key);
-  for (const key of old?.keys() ?? []) if (isWhole || fresh?.has(key) !== true) touched.add(key);
+  const old = before?.view.services ?? NO_SERVICES;
+  const fresh = now?.view.services ?? NO_SERVICES;
+  if (before !== undefined && now !== undefined && isSameFrame(before, now)) {
+    for (const key of changedKeys(old, fresh)) touched.add(key);
+    return;
+  }
+  for (const key of fresh.keys()) touched.add(key);
+  for (const key of old.keys()) touched.add(key);
 }
 
 /** True when nothing but services can differ in what this cluster contributes. */
@@ -99,26 +119,27 @@ function isSameFrame(left: Source, right: Source): boolean {
   );
 }
 
+function mergeTouched(
+  contributions: ReadonlyMap<ServiceKey, readonly Contribution[]>,
+  touched: ReadonlySet<ServiceKey>,
+): ReadonlyMap<ServiceKey, MergedService | undefined> {
+  const merged = new Map<ServiceKey, MergedService | undefined>();
+  for (const key of touched) merged.set(key, mergeService(key, contributions.get(key) ?? []));
+  return merged;
+}
+
 function nextServices(
-  touched: ReadonlyMap<ServiceKey, readonly Contribution[]>,
+  merged: ReadonlyMap<ServiceKey, MergedService | undefined>,
   before: ReadonlyMap<ServiceKey, MergedService>,
 ): ReadonlyMap<ServiceKey, MergedService> {
-  const changed = new Map<ServiceKey, MergedService | undefined>();
-  let hasNew = false;
-  for (const [key, contributions] of touched) {
+  const edit = new Map<ServiceKey, MergedService | undefined>();
+  for (const [key, service] of merged) {
     const old = before.get(key);
-    const merged = mergeService(key, contributions);
-    if (merged === old || (merged !== undefined && old !== undefined && sameValue(merged, old))) continue;
-    changed.set(key, merged);
-    hasNew ||= old === undefined;
+    if (service === old || (service !== undefined && old !== undefined && sameValue(service, old))) continue;
+    edit.set(key, service);
   }
-  if (changed.size === 0) return before;
-  const after = new Map(before);
-  for (const [key, merged] of changed) {
-    if (merged === undefined) after.delete(key);
-    else after.set(key, merged);
-  }
-  return hasNew ? new Map([...after].sort((left, right) => compareText(left[0], right[0]))) : after;
+  if (edit.size === 0) return before;
+  return SortedMap.from(before).with(edit);
 }
 
 /** Who says what about the touched services. Goes over the shorter of the two lists of each cluster. */
@@ -127,13 +148,15 @@ function contributionsTo(
   sources: ReadonlyMap<ClusterId, Source>,
   pins: ImportPins | undefined,
 ): ReadonlyMap<ServiceKey, readonly Contribution[]> {
-  const contributions = new Map<ServiceKey, Contribution[]>([...touched].map((key) => [key, []]));
+  const contributions = new Map<ServiceKey, Contribution[]>();
+  for (const key of touched) contributions.set(key, []);
   for (const [cluster, { view, role }] of sources) {
-    const keys = touched.size < view.services.size ? touched : view.services.keys();
-    for (const key of keys) {
-      const service = view.services.get(key);
+    const { services } = view;
+    const add = (key: ServiceKey, service: ServiceRecord | undefined): void => {
       if (service !== undefined && isAllowed(key, cluster, pins)) contributions.get(key)?.push({ view, service, role });
-    }
+    };
+    if (touched.size < services.size) for (const key of touched) add(key, services.get(key));
+    else for (const [key, service] of services) add(key, service);
   }
   return contributions;
 }

@@ -5,24 +5,27 @@ import { isDnsLabel } from './ids.ts';
  * What a record of schema 1 may contain. Unknown fields are ignored, because a newer controller of the same schema may
  * add some; every known field is strict about type, range and length, because any member may be hostile.
  */
-const LABELS_MAX = 64;
+export const LABELS_MAX = 64;
 /** Annotations carry configuration, so they may be longer than labels; the record's own limit bounds their sum. */
-const ANNOTATION_CHARS_MAX = 16 * 1024;
+export const ANNOTATION_CHARS_MAX = 16 * 1024;
 /** Endpoints behind one port in one locality: a bound that keeps sums of weights below Envoy's 2^32. */
 export const READY_MAX = 100_000;
-const READY_ENTRIES_MAX = 1_000;
+export const READY_ENTRIES_MAX = 1_000;
 const ADDRESSES_PER_GATEWAY_MAX = 16;
 const CAPABILITIES_MAX = 32;
-const GRANTS_MAX = 1_000;
+export const GRANTS_MAX = 1_000;
 const CHAIN_CERTIFICATES_MAX = 4;
 const CERTIFICATE_CHARS_MAX = 16 * 1024;
 /** 9999-12-31: beyond it a `Date` still works, but no one's export was created then. */
-const EPOCH_MS_MAX = 253_402_300_799_999;
+export const EPOCH_MS_MAX = 253_402_300_799_999;
 
-const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+export const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 /** Kubernetes qualified name: an optional DNS prefix of at most 253 and a name of at most 63 characters. */
-const QUALIFIED_NAME = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-const PRINTABLE = /^[\x20-\x7e]+$/;
+export const QUALIFIED_NAME =
+  /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+/** Prefix, slash and name. */
+export const QUALIFIED_NAME_CHARS_MAX = 317;
+export const PRINTABLE = /^[\x20-\x7e]+$/;
 const BASE64 =
   /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2}==$|^[A-Za-z0-9+/]{3}=$/;
 
@@ -34,7 +37,7 @@ const schema = z.int().min(1).max(1_000_000);
 
 function textMap(value: z.ZodString): z.ZodType<Record<string, string>> {
   return z
-    .record(z.string().max(317).regex(QUALIFIED_NAME), value)
+    .record(z.string().max(QUALIFIED_NAME_CHARS_MAX).regex(QUALIFIED_NAME), value)
     .refine((map) => Object.keys(map).length <= LABELS_MAX, `more than ${LABELS_MAX} entries`);
 }
 

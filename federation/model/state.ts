@@ -1,5 +1,6 @@
 import type { Head } from './head.ts';
 import type { ClusterId, NetworkId, ServiceKey } from './ids.ts';
+import type { ImportFilter } from './imports.ts';
 import type { ClusterRecord, GatewayRecord, ReadyWeight, ServicePort, ServiceRecord } from './records.ts';
 
 /**
@@ -87,4 +88,6 @@ export interface FederationState {
   readonly peers: ReadonlyMap<ClusterId, PeerState>;
   readonly services: ReadonlyMap<ServiceKey, MergedService>;
   readonly pins?: ImportPins | undefined;
+  /** What of the other clusters was merged. Services that the own cluster exports are merged in any case. */
+  readonly imports?: ImportFilter | undefined;
 }

@@ -25,6 +25,7 @@ import { Statements } from './embedded/rows.ts';
 import type { WriteSubject } from './embedded/sequence.ts';
 import { WriteSequence } from './embedded/sequence.ts';
 import { HintFanout } from './hint-queue.ts';
+import type { InspectableStore, StoreBoards } from './inspect.ts';
 import { checkCommitLimits, checkHeadLimits, checkOrder, checkRosterLimits } from './limits.ts';
 
 /** Another process's transaction takes milliseconds; one that holds the file longer than this is stuck. */
@@ -35,7 +36,7 @@ const BUSY_PAUSE_MS = 5;
  * The store contract on one SQLite file, shared by the processes of one machine. One transaction per call; every call
  * runs within one turn of the event loop, so that calls of one handle never interleave.
  */
-export class EmbeddedStore implements HostableStore {
+export class EmbeddedStore implements HostableStore, InspectableStore {
   readonly join: JoinBoard;
   readonly lease: LeaseBoard;
   readonly #clock: Clock;
@@ -103,6 +104,10 @@ export class EmbeddedStore implements HostableStore {
   async putRoster(roster: StoredRoster): Promise<void> {
     checkRosterLimits(roster);
     await this.#write(() => this.#boards.putRoster(roster));
+  }
+
+  boards(): Promise<StoreBoards> {
+    return this.#view(() => this.#boards.listed(this.#clock.epochMs()));
   }
 
   credentialOf(tokenId: string): Promise<Uint8Array | undefined> {

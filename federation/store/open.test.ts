@@ -30,13 +30,23 @@ describe('opening a store by its address', () => {
   });
 
   it('names the schemes that there are when it does not know one', async () => {
-    for (const url of ['', 'redis://h', 'store.db', '/var/store.db', 'toString:x', 'Embedded:/x', 'embedded:']) {
+    for (const url of ['', 'rediss+x://h', 'store.db', '/var/store.db', 'toString:x', 'Embedded:/x', 'embedded:']) {
       await assert.rejects(openStore(url, testComponents()), (error) => {
         assert.ok(error instanceof InvalidInputError, url);
-        assert.match(error.findings[0]?.hint ?? '', /embedded:PATH.*memory:NAME.*isthmus:\/\//);
+        assert.match(error.findings[0]?.hint ?? '', /embedded:PATH.*memory:NAME.*isthmus:\/\/.*redis:\/\//);
         return true;
       });
     }
+  });
+
+  it('checks the address of a Redis store, and asks for a clusterset, before it dials', async () => {
+    for (const url of ['redis://', 'redis://h:0', 'valkeys+sentinel://h', 'redis+cluster://h/1', 'rediss://h?ca=']) {
+      await assert.rejects(openStore(url, { ...testComponents(), clusterset: 'a.example' }), InvalidInputError, url);
+    }
+    await assert.rejects(openStore('redis://h', testComponents()), InvalidInputError);
+    await assert.rejects(openStore('redis://h', { ...testComponents(), clusterset: 'no{name' }), InvalidInputError);
+    await using store = await openStore('valkey://h.example', { ...testComponents(), clusterset: 'a.example' });
+    assert.equal(store.constructor.name, 'RedisStore');
   });
 
   it('checks the address of a store server, and asks for an identity, before it dials', async () => {

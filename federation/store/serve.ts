@@ -37,11 +37,16 @@ const DATABASE = 'store.db';
 
 export { DEFAULT_STORE_PORT };
 
+/** Where the store server of a state folder keeps its database. */
+export function servedDatabase(stateDir: string): string {
+  return join(stateDir, FOLDER, DATABASE);
+}
+
 /** Runs a store server (`isthmus store serve`) on an embedded store of its own. */
 export async function serveStore(init: ServeStoreInit, components: StoreComponents): Promise<ServedStore> {
   const folder = join(init.stateDir, FOLDER);
   const identity = await loadServerIdentity(components, { folder });
-  const path = join(folder, DATABASE);
+  const path = servedDatabase(init.stateDir);
   await using owned = new AsyncDisposableStack();
   const store = owned.use(await EmbeddedStore.open(components, { path }));
   const membership = await Membership.load({ store, log: components.log }, { folder });
@@ -74,6 +79,14 @@ export async function serveStore(init: ServeStoreInit, components: StoreComponen
   const link = formatStoreAddress({ host, port: init.advertise?.port ?? port, pins: [identity.pin], ...claim });
   const running = owned.move();
   return { link, port, localUrl: `embedded:${path}`, close: () => running.disposeAsync() };
+}
+
+/** What clients use of a store that another process of this site serves: it has been claimed. */
+export async function linkOfServedStore(init: ServeStoreInit, components: StoreComponents): Promise<string> {
+  const { stateDir, listen, advertise } = init;
+  const { pin } = await loadServerIdentity(components, { folder: join(stateDir, FOLDER) });
+  const { host = listen.address, port = listen.port } = advertise ?? {};
+  return formatStoreAddress({ host, port, pins: [pin] });
 }
 
 /** The authority may write the roster past this server, straight into the file. */

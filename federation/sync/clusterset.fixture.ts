@@ -12,10 +12,11 @@ import { type ClusterId, compareText, parseClusterId, parseNetworkId } from '../
 import type { ChainRecord, FederationRecord, RecordSet, ServiceRecord } from '../model/records.ts';
 import { DEFAULT_RECORD_LIMITS, RECORD_SCHEMA } from '../model/records.ts';
 import type { Store } from '../store/contract.ts';
+import type { Stores } from '../store/several.ts';
 import { Marks } from './marks.ts';
 import { Publisher, type PublisherInit } from './publisher.ts';
 import { RosterFollower } from './roster-follower.ts';
-import { Subscriber, type SubscriberComponents } from './subscriber.ts';
+import { Subscriber, type SubscriberComponents, type SubscriberInit } from './subscriber.ts';
 import type { SyncEvent } from './sync-event.ts';
 
 /** A clusterset with real keys and certificates, and the parts of this folder wired as the controller wires them. */
@@ -182,7 +183,7 @@ export interface WriterOptions extends Partial<Omit<PublisherInit, 'cluster'>> {
 
 export async function makeWriter(
   clusterset: ClustersetFixture,
-  components: Rim & { readonly store: Store },
+  components: Rim & { readonly store: Stores },
   cluster: ClusterId,
   options: WriterOptions = {},
 ): Promise<Publisher> {
@@ -213,15 +214,26 @@ export interface Reader {
 
 export async function makeReader(
   clusterset: ClustersetFixture,
-  components: Rim & { readonly store: Store; readonly marks?: Marks; readonly keeper?: SubscriberComponents['keeper'] },
+  components: Rim & {
+    readonly store: Stores;
+    readonly marks?: Marks;
+    readonly keeper?: SubscriberComponents['keeper'];
+  },
   self: ClusterId,
+  options: Partial<Pick<SubscriberInit, 'bringsRoster'>> = {},
 ): Promise<Reader> {
   const marks = components.marks ?? (await Marks.load(components)).marks;
   const follower = new RosterFollower({ ...components, marks }, { pinnedRoots: [clusterset.root] });
   const events: SyncEvent[] = [];
   const subscriber = new Subscriber(
     { ...components, marks, roster: follower },
-    { self, limits: DEFAULT_RECORD_LIMITS, ownRanges: ['10.0.0.0/8'], onEvent: (event) => events.push(event) },
+    {
+      self,
+      limits: DEFAULT_RECORD_LIMITS,
+      ownRanges: ['10.0.0.0/8'],
+      onEvent: (event) => events.push(event),
+      ...options,
+    },
   );
   // The filter keeps exactly the member of the union that the key names.
   const of = <K extends SyncEvent['kind']>(kind: K): readonly Extract<SyncEvent, { kind: K }>[] =>

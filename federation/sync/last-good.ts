@@ -13,7 +13,8 @@ import type { Keeper } from './subscriber.ts';
 /**
  * What was verified last, on the own disk, so that a controller that starts with the store, every peer and the API server
  * dark serves what it served before. A file a cluster, written off the hot path: nothing ever waits for it, and a
- * crash loses at most the last second of news, which the store (or nobody) has anyway.
+ * crash loses the last second of news, or where very many clusters change at once as many as their files take to be
+ * written. The store (or nobody) has them anyway.
  */
 export interface LastGoodComponents {
   readonly log: Logger;
@@ -37,8 +38,12 @@ type Job = { readonly kind: 'write'; readonly encode: () => Uint8Array } | { rea
 
 /** A cluster is written at most once in this time; its news in between is folded into one write. */
 const WRITE_INTERVAL_MS = 1_000;
-/** A hundred clusters that all change at once must not take the disk away from the gateways' host. */
-const WRITE_BYTES_PER_MS = 8 * 1024;
+/** A hundred clusters that all change at once must not take the disk away from the gateways' host, nor from our marks. */
+const REWRITE_BYTES_PER_MS = 2 * 1024;
+/** What this process has never written may not be on the disk at all, and has more of a hurry. */
+const FIRST_WRITE_BYTES_PER_MS = 8 * 1024;
+/** Shorter pauses are saved up: small files follow each other at once. */
+const PAUSE_MS_MIN = 20;
 /** After a failed write (full disk): the same bytes are tried again, in case somebody made room. */
 const RETRY_INTERVAL_MS = 5_000;
 /** `RecordLimits.totalBytesMax` and the keys. */
@@ -48,7 +53,13 @@ export class LastGood implements Keeper {
   readonly #components: LastGoodComponents;
   readonly #dir: string;
   readonly #jobs = new Map<string, Job>();
+  /** Files that do not wait for others. */
+  readonly #urgent = new Set<string>();
+  /** By this process. */
+  readonly #written = new Set<string>();
   #timer: Timer | undefined;
+  #pause: AbortController | undefined;
+  #closing = false;
   #flushing: Promise<void> | undefined;
   #failing = false;
 
@@ -85,13 +96,19 @@ export class LastGood implements Keeper {
 
   /** Writes what waits. */
   async close(): Promise<void> {
+    this.#closing = true;
     this.#timer?.cancel();
+    this.#pause?.abort();
     await this.#flushing;
     await this.#flush();
   }
 
   #add(path: string, job: Job, delayMs: number): void {
     this.#jobs.set(path, job);
+    if (delayMs === 0) {
+      this.#urgent.add(path);
+      this.#pause?.abort();
+    }
     this.#schedule(delayMs);
   }
 
@@ -112,22 +129,45 @@ export class LastGood implements Keeper {
 
   /** Everything that waits, one file after the other. @returns how long to leave the disk alone. */
   async #flush(): Promise<number> {
-    const jobs = [...this.#jobs];
-    this.#jobs.clear();
-    let bytes = 0;
+    const round = new Set(this.#jobs.keys());
+    let oweMs = 0;
     let failed = false;
-    for (const [path, job] of jobs) {
+    for (let path = this.#next(round); path !== undefined; path = this.#next(round)) {
+      const job = this.#jobs.get(path);
+      round.delete(path);
+      this.#urgent.delete(path);
+      if (job === undefined) continue;
+      this.#jobs.delete(path);
       try {
-        bytes += await run(path, job);
+        oweMs += (await run(path, job)) / (this.#written.has(path) ? REWRITE_BYTES_PER_MS : FIRST_WRITE_BYTES_PER_MS);
+        this.#written.add(path);
       } catch (error) {
         failed = true;
         // Newer news about the same file may have come in meanwhile.
         if (!this.#jobs.has(path)) this.#jobs.set(path, job);
         this.#writeFailed(path, error);
       }
+      if (oweMs >= PAUSE_MS_MIN && round.size > 0) oweMs = await this.#rest(oweMs);
     }
     if (!failed) this.#failing = false;
-    return failed ? RETRY_INTERVAL_MS : Math.max(WRITE_INTERVAL_MS, bytes / WRITE_BYTES_PER_MS);
+    return failed ? RETRY_INTERVAL_MS : Math.max(WRITE_INTERVAL_MS, oweMs);
+  }
+
+  /** What is urgent goes first, whenever it came. A file that failed in this round waits for another. */
+  #next(round: ReadonlySet<string>): string | undefined {
+    for (const path of this.#urgent) if (this.#jobs.has(path)) return path;
+    for (const path of round) return path;
+    return undefined;
+  }
+
+  /** Cut short by what is urgent, and by the end. */
+  async #rest(forMs: number): Promise<number> {
+    if (this.#urgent.size > 0 || this.#closing) return forMs;
+    this.#pause = new AbortController();
+    const startMs = this.#components.clock.monotonicMs();
+    await this.#components.clock.sleep(forMs, this.#pause.signal).catch(() => undefined); // only the two above abort it
+    this.#pause = undefined;
+    return Math.max(0, forMs - (this.#components.clock.monotonicMs() - startMs));
   }
 
   #writeFailed(path: string, error: unknown): void {

@@ -8,39 +8,39 @@ const order = (change: Partial<HeadOrder> = {}): HeadOrder => ({ ...writer, vers
 
 interface Case {
   readonly story: string;
-  readonly written?: HeadOrder;
+  readonly made?: HeadOrder;
   readonly stored?: HeadOrder;
   readonly kind: OwnCopy['kind'];
 }
 
 const CASES: readonly Case[] = [
   { story: 'a new cluster finds nothing', kind: 'absent' },
-  { story: 'an emptied store is a store that went back', written: order(), kind: 'regressed' },
+  { story: 'an emptied store, or one that is new in the list, holds nothing', made: order(), kind: 'absent' },
   {
-    story: 'an older version is a store that went back',
-    written: order(),
+    story: 'an older version is a store that lags or went back',
+    made: order(),
     stored: order({ version: 9 }),
-    kind: 'regressed',
+    kind: 'behind',
   },
   {
     story: 'our version under an older beat is still our version',
-    written: order(),
+    made: order(),
     stored: order({ beat: 1 }),
     kind: 'current',
   },
   {
-    story: 'a beat whose answer was lost is still our version',
-    written: order(),
+    story: 'our version under a beat whose answer was lost is still our version',
+    made: order(),
     stored: order({ beat: 4 }),
     kind: 'current',
   },
   {
-    story: 'a later version of ours is a commit whose answer was lost',
-    written: order(),
+    story: 'a version above all that we made is a claim',
+    made: order(),
     stored: order({ version: 11 }),
-    kind: 'unsettled',
+    kind: 'ahead',
   },
-  { story: 'a head of ours before we wrote any is a commit whose answer was lost', stored: order(), kind: 'unsettled' },
+  { story: 'a head of ours before we made any is a claim', stored: order(), kind: 'ahead' },
   { story: 'a lower epoch is our predecessor', stored: order({ epoch: 4 }), kind: 'predecessor' },
   {
     story: 'an earlier life of the cluster is our predecessor',
@@ -48,13 +48,13 @@ const CASES: readonly Case[] = [
     kind: 'predecessor',
   },
   { story: 'a lower writer of our epoch is our predecessor', stored: order({ writerId: 'a' }), kind: 'predecessor' },
-  { story: 'a higher epoch fences us', written: order(), stored: order({ epoch: 6, version: 1 }), kind: 'fenced' },
+  { story: 'a higher epoch fences us', made: order(), stored: order({ epoch: 6, version: 1 }), kind: 'fenced' },
   { story: 'a higher writer of our epoch fences us', stored: order({ writerId: 'c' }), kind: 'fenced' },
   { story: 'a later life of the cluster fences us', stored: order({ incarnation: 3, epoch: 1 }), kind: 'fenced' },
 ];
 
-for (const { story, written, stored, kind } of CASES) {
+for (const { story, made, stored, kind } of CASES) {
   test(story, () => {
-    assert.equal(judgeOwnCopy(writer, written, stored).kind, kind);
+    assert.equal(judgeOwnCopy(writer, made, stored).kind, kind);
   });
 }

@@ -1,21 +1,21 @@
-import { type HeadOrder, compareHeadOrder, isSameVersion } from '../model/head.ts';
+import { compareHeadOrder, type HeadOrder, isSameVersion } from '../model/head.ts';
 
 /**
- * What the store holds under our own name, judged against what we wrote there. The store may have lost it, been
- * restored from a back-up, or belong to another writer by now; each asks for something else.
+ * What a store holds under our own name, judged against the newest that we made. The store may have lost it, been
+ * restored from a back-up, be new to us, or belong to another writer by now; each asks for something else.
  */
 export type OwnCopy =
-  /** Nothing there and nothing written yet: a new cluster, or an empty store. */
+  /** Nothing there: a new cluster, an empty store, or one that lost it. */
   | { readonly kind: 'absent' }
-  /** What we wrote is gone or older than what we wrote: the store went back. */
-  | { readonly kind: 'regressed'; readonly stored: HeadOrder | undefined }
+  /** An older version of ours: this store lags, or went back. */
+  | { readonly kind: 'behind'; readonly stored: HeadOrder }
   /** Written by an earlier leader of this cluster; we take over. */
   | { readonly kind: 'predecessor'; readonly stored: HeadOrder }
-  /** Ours, but of a commit whose outcome we never learned. */
-  | { readonly kind: 'unsettled'; readonly stored: HeadOrder }
-  /** Exactly our version. */
+  /** Claims to be ours and is above what we made: only a new version can replace it. */
+  | { readonly kind: 'ahead'; readonly stored: HeadOrder }
+  /** Exactly our newest version. */
   | { readonly kind: 'current' }
-  /** A writer with a higher fencing number has taken over: stop writing. */
+  /** Claims to be of a writer with a higher fencing number. */
   | { readonly kind: 'fenced'; readonly stored: HeadOrder };
 
 export interface Writer {
@@ -24,12 +24,18 @@ export interface Writer {
   readonly writerId: string;
 }
 
-/** `written`: the order of our last commit that the store confirmed; absent until there was one. */
-export function judgeOwnCopy(writer: Writer, written: HeadOrder | undefined, stored: HeadOrder | undefined): OwnCopy {
-  if (stored === undefined) return written === undefined ? { kind: 'absent' } : { kind: 'regressed', stored };
-  const writers = compareHeadOrder({ ...stored, version: 0, beat: 0 }, { ...writer, version: 0, beat: 0 });
+/** `made`: the order of the newest version of this writer; absent until there was one. */
+export function judgeOwnCopy(writer: Writer, made: HeadOrder | undefined, stored: HeadOrder | undefined): OwnCopy {
+  if (stored === undefined) return { kind: 'absent' };
+  const writers = compareWriters(stored, writer);
   if (writers > 0) return { kind: 'fenced', stored };
-  if (written === undefined) return { kind: writers < 0 ? 'predecessor' : 'unsettled', stored };
-  if (isSameVersion(stored, written)) return { kind: 'current' };
-  return { kind: compareHeadOrder(stored, written) < 0 ? 'regressed' : 'unsettled', stored };
+  if (writers < 0) return { kind: 'predecessor', stored };
+  if (made === undefined) return { kind: 'ahead', stored };
+  if (isSameVersion(stored, made)) return { kind: 'current' };
+  return { kind: stored.version < made.version ? 'behind' : 'ahead', stored };
+}
+
+/** By their fencing numbers alone. */
+export function compareWriters(left: Writer, right: Writer): number {
+  return compareHeadOrder({ ...left, version: 0, beat: 0 }, { ...right, version: 0, beat: 0 });
 }

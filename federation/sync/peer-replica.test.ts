@@ -73,7 +73,7 @@ test('without a roster nothing is asked, judged or refused', async () => {
   s.inForce.roster = undefined;
   const stored = s.shelf.clusters.get(WEST);
   assert.ok(stored, 'west is stored');
-  assert.equal(s.replica.offer(stored).kind, 'known');
+  assert.equal(s.replica.offer({ stored }).kind, 'known');
   assert.equal((await s.replica.fetch()).kind, 'known');
 });
 

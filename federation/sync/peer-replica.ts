@@ -3,22 +3,31 @@ import type { Random } from '../../runtime/random.ts';
 import type { Roster } from '../../trust/contract.ts';
 import { accept, acceptBeat, type Refusal } from '../model/accept.ts';
 import type { Accepted, HighWaterMark, VerifyHead } from '../model/candidate.ts';
-import { applyChange } from '../model/diff.ts';
+import { applyChange, sameBytes } from '../model/diff.ts';
 import { compareHeadOrder, type HeadOrder, isSameVersion, type SignedHead } from '../model/head.ts';
 import type { ClusterId } from '../model/ids.ts';
 import type { RecordLimits, RecordSet } from '../model/records.ts';
 import type { ClusterView } from '../model/state.ts';
-import type { Store, StoredHead } from '../store/contract.ts';
+import type { StoredHead } from '../store/contract.ts';
+import { listStores, type Stores } from '../store/several.ts';
 import { BULK_TIMEOUT_MS, COMMAND_TIMEOUT_MS, withDeadline } from './deadline.ts';
-import { RefusalHold } from './refusal-hold.ts';
+import { ReplicaSource } from './replica-source.ts';
+import type { HeadOffer, KeptCluster, RejectedStep, ReplicaStep } from './replica-step.ts';
+
+export type { HeadOffer, KeptCluster, RejectedStep, ReplicaStep } from './replica-step.ts';
 
 /**
- * What we hold of one remote cluster: its last good, whole, and the newest head we saw of it. Everything the store says
- * goes through the accept rule; a refusal changes nothing but its own hold-off. What the store does not say (a cluster
- * missing, a call unanswered) changes nothing at all.
+ * What we hold of one remote cluster: its last good, whole, and the newest head we saw of it. Everything a store says
+ * goes through the accept rule, and the newest that passes wins, whichever store it came from; a refusal changes nothing
+ * but the hold-off of that store. What a store does not say (a cluster missing, a call unanswered) changes nothing at all.
  */
 export interface ReplicaComponents {
-  readonly store: Store;
+  readonly store: Stores;
+  /**
+   * Whether the store at this place of the list has listed its heads, or cannot be asked. Until then it may hold the
+   * newest version. Default: yes.
+   */
+  readonly heard?: ((from: number) => boolean) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly marks: PeerMarks;
@@ -40,24 +49,15 @@ export interface ReplicaInit {
   readonly ownRanges: readonly string[];
 }
 
-/** Verified state as it is kept on disk: exact bytes, and when they were accepted. */
-export interface KeptCluster {
-  readonly cluster: ClusterId;
+/** What a store answered, with the store. */
+interface Offered {
+  readonly order: HeadOrder;
   readonly signed: SignedHead;
   readonly records: RecordSet;
-  /** ms since 1970. Certificates are judged at this time again: expiry of a signer must not empty a restart. */
-  readonly acceptedAtMs: number;
+  readonly source: ReplicaSource;
+  /** Monotonic ms. */
+  readonly askedAtMs: number;
 }
-
-export type ReplicaStep =
-  /** Nothing new. */
-  | { readonly kind: 'known' }
-  /** There is news to fetch (`fetch`). */
-  | { readonly kind: 'fetch' }
-  /** `advanced`: newer than an earlier head of this process, so its writer was alive in between. */
-  | { readonly kind: 'view'; readonly view: ClusterView; readonly kept: KeptCluster; readonly advanced: boolean }
-  | { readonly kind: 'beat'; readonly view: ClusterView; readonly advanced: boolean }
-  | { readonly kind: 'rejected'; readonly clause: string; readonly reason: string; readonly message: string };
 
 interface Held {
   readonly accepted: Accepted;
@@ -75,44 +75,52 @@ const FINAL_CLAUSES = new Set(['head', 'member', 'cluster', 'incarnation', 'orde
 export class PeerReplica {
   readonly #components: ReplicaComponents;
   readonly #init: ReplicaInit;
-  readonly #hold: RefusalHold;
+  readonly #sources: readonly [ReplicaSource, ...ReplicaSource[]];
   #held: Held | undefined;
-  /** Newest verified order that the store served to this process. */
+  /** Newest verified order that any store served to this process. */
   #observed: HeadOrder | undefined;
 
   constructor(components: ReplicaComponents, init: ReplicaInit) {
     this.#components = components;
     this.#init = init;
-    this.#hold = new RefusalHold(components);
+    const [first, ...others] = listStores(components.store);
+    this.#sources = [
+      new ReplicaSource(components, first),
+      ...others.map((listed) => new ReplicaSource(components, listed)),
+    ];
   }
 
   get view(): ClusterView | undefined {
     return this.#held?.accepted.view;
   }
 
-  /**
-   * A head from a hint or a poll. A beat is judged at once, without a call; anything newer has to be fetched.
-   * `askedAtMs`: when the poll began, monotonic; absent for hints, which may be late, doubled and out of order.
-   */
-  offer(stored: StoredHead, askedAtMs?: number): ReplicaStep {
-    if (this.#components.roster() === undefined || this.#hold.covers(stored.order)) return KNOWN;
+  /** A beat is judged at once, without a call; anything newer has to be fetched from the store that offers it. */
+  offer({ stored, from = 0, askedAtMs }: HeadOffer): ReplicaStep {
+    const source = this.#source(from);
+    if (this.#components.roster() === undefined || source.hold.covers(stored.order)) return KNOWN;
+    source.offers(stored.order);
     const held = this.#held;
     if (held === undefined) return FETCH;
     const current = held.accepted.mark.order;
     if (!isSameVersion(stored.order, current)) {
       if (compareHeadOrder(stored.order, current) > 0) return FETCH;
-      // An answer that was under way while a newer version came in by another path is no rollback.
-      const isLate = askedAtMs === undefined || askedAtMs <= held.takenAtMs;
-      return isLate ? KNOWN : this.#refuse(stored.order, rollback(stored.order));
+      return askedAtMs === undefined ? KNOWN : this.#older({ order: stored.order, source, askedAtMs });
     }
-    const isOld =
-      stored.order.beat < current.beat || (stored.order.beat === current.beat && this.#observed !== undefined);
-    return isOld ? KNOWN : this.#judgeBeat(held, stored);
+    if (stored.order.beat < current.beat) return KNOWN;
+    if (stored.order.beat === current.beat && this.#observed !== undefined) {
+      // No order is ever signed twice: other bytes under it are another writer's, or nobody's.
+      if (!sameBytes(stored.head.bytes, held.signed.bytes)) return this.#judgeBeat(held, stored, source);
+      source.serves(current);
+      return KNOWN;
+    }
+    return this.#judgeBeat(held, stored, source);
   }
 
-  /** Reads what is new and judges it. @throws StoreUnavailableError and its kin: then nothing has changed. */
-  async fetch(): Promise<ReplicaStep> {
-    return (await this.#fetchDelta()) ?? (await this.#fetchAll());
+  /** Reads what is new in a store and judges it. @throws StoreUnavailableError and its kin: then nothing has changed. */
+  async fetch(from = 0): Promise<ReplicaStep> {
+    const source = this.#source(from);
+    const askedAtMs = this.#nowMs();
+    return (await this.#fetchDelta(source, askedAtMs)) ?? (await this.#fetchAll(source, askedAtMs));
   }
 
   /** What a start finds on disk. Its order needs no mark: it is what this cluster itself had accepted. */
@@ -126,7 +134,7 @@ export class PeerReplica {
 
   /** A new roster is in force: what is held is judged again by its rules, and a refusal is forgotten. */
   rejudge(): ReplicaStep {
-    this.#hold.release();
+    for (const source of this.#sources) source.hold.release();
     const held = this.#held;
     if (held === undefined) return KNOWN;
     const { signed, acceptedAtMs } = held;
@@ -140,42 +148,70 @@ export class PeerReplica {
     return { kind: 'view', view: verdict.view, kept: this.#kept(this.#held), advanced: false };
   }
 
-  async #fetchDelta(): Promise<ReplicaStep | undefined> {
+  #source(from: number): ReplicaSource {
+    return this.#sources[from] ?? this.#sources[0];
+  }
+
+  async #fetchDelta(source: ReplicaSource, askedAtMs: number): Promise<ReplicaStep | undefined> {
     const held = this.#held;
     if (held === undefined) return undefined;
-    const { store } = this.#components;
+    const { store } = source.listed;
     const after = held.accepted.mark.order;
     const changes = await this.#call('changes', COMMAND_TIMEOUT_MS, store.changes(this.#init.cluster, after));
     if (changes.kind === 'gone') return undefined;
     const records = applyChange(held.accepted.records, changes);
-    return await this.#judge({ order: changes.order, signed: changes.head, records }, 'delta');
+    return await this.#judge({ order: changes.order, signed: changes.head, records, source, askedAtMs }, 'delta');
   }
 
-  async #fetchAll(): Promise<ReplicaStep> {
-    const { store } = this.#components;
+  async #fetchAll(source: ReplicaSource, askedAtMs: number): Promise<ReplicaStep> {
+    const { store } = source.listed;
     const stored = await this.#call('read', BULK_TIMEOUT_MS, store.read(this.#init.cluster));
     if (stored === undefined) return KNOWN;
     const { order, head, records } = stored;
-    return (await this.#judge({ order, signed: head, records }, 'whole')) ?? KNOWN;
+    return (await this.#judge({ order, signed: head, records, source, askedAtMs }, 'whole')) ?? KNOWN;
   }
 
   /** Nothing for a delta that does not fit: one full read decides before the cluster is blamed. */
-  async #judge(
-    offered: { readonly order: HeadOrder; readonly signed: SignedHead; readonly records: RecordSet },
-    how: 'delta' | 'whole',
-  ): Promise<ReplicaStep | undefined> {
+  async #judge(offered: Offered, how: 'delta' | 'whole'): Promise<ReplicaStep | undefined> {
     if (this.#isOvertaken(offered.order)) return KNOWN;
     const rosterVersion = this.#rosterVersion();
     const acceptedAtMs = this.#components.clock.epochMs();
     const verdict = this.#accept(offered, acceptedAtMs, this.#mark());
     if (verdict === undefined) return KNOWN;
     if (!verdict.ok) {
-      return how === 'delta' && !FINAL_CLAUSES.has(verdict.clause) ? undefined : this.#refuse(offered.order, verdict);
+      if (how === 'delta' && !FINAL_CLAUSES.has(verdict.clause)) return undefined;
+      return this.#judgedBad(offered, verdict);
     }
     await this.#components.marks.advance(this.#init.cluster, verdict.mark);
     // While the mark was written a roster may have come that no longer lets this in.
     if (this.#rosterVersion() !== rosterVersion) return FETCH;
-    return this.#take({ accepted: verdict, signed: offered.signed, acceptedAtMs, takenAtMs: this.#nowMs() });
+    const { signed, source } = offered;
+    return this.#take({ accepted: verdict, signed, acceptedAtMs, takenAtMs: this.#nowMs() }, source);
+  }
+
+  #judgedBad(offered: Offered, refusal: Refusal): ReplicaStep {
+    return refusal.reason === 'Rollback' ? this.#older(offered) : this.#refuse(offered.source, offered.order, refusal);
+  }
+
+  /**
+   * Below what was accepted. An answer that was under way while a newer version came in by another path is no rollback;
+   * and while another store leads, a store that never served more is merely slow.
+   */
+  #older({ order, source, askedAtMs }: Pick<Offered, 'order' | 'source' | 'askedAtMs'>): ReplicaStep {
+    if (askedAtMs <= (this.#held?.takenAtMs ?? Number.NEGATIVE_INFINITY)) return KNOWN;
+    if (source.hasServedSince(askedAtMs)) return KNOWN;
+    const lags = !source.hasGoneBackTo(order) && this.#isLedByAnother(source);
+    return lags ? KNOWN : this.#refuse(source, order, rollback(order));
+  }
+
+  /** Another store has served what was accepted last, or may still do so. */
+  #isLedByAnother(source: ReplicaSource): boolean {
+    const newest = this.#mark()?.order;
+    const { heard } = this.#components;
+    return this.#sources.some((other, from) => {
+      if (other === source) return false;
+      return heard?.(from) === false || (newest !== undefined && other.mayServe(newest));
+    });
   }
 
   /** While the answer was under way, a hint brought a later beat of the same version. */
@@ -184,20 +220,26 @@ export class PeerReplica {
     return current !== undefined && isSameVersion(order, current) && order.beat < current.beat;
   }
 
-  #take(next: Held): ReplicaStep {
+  #take(next: Held, source: ReplicaSource): ReplicaStep {
     const before = this.#held?.accepted;
     const { view, mark, records } = next.accepted;
-    // While the mark was written a later beat of the same version may have been judged on the spot.
-    if (before !== undefined && compareHeadOrder(mark.order, before.mark.order) < 0) return KNOWN;
+    source.serves(mark.order);
+    source.hold.release();
+    // While the mark was written a later beat may have been judged on the spot, or another store's answer been taken.
+    if (before !== undefined && this.#isTaken(mark.order, before.mark.order)) return KNOWN;
     this.#held = next;
-    this.#hold.release();
     const advanced = this.#observe(mark.order);
     if (before?.records === records && isSameVersion(before.mark.order, mark.order))
       return { kind: 'beat', view, advanced };
     return { kind: 'view', view, kept: this.#kept(next), advanced };
   }
 
-  #judgeBeat(held: Held, stored: StoredHead): ReplicaStep {
+  #isTaken(order: HeadOrder, current: HeadOrder): boolean {
+    const newer = compareHeadOrder(order, current);
+    return newer < 0 || (newer === 0 && this.#observed !== undefined);
+  }
+
+  #judgeBeat(held: Held, stored: StoredHead, source: ReplicaSource): ReplicaStep {
     const roster = this.#components.roster();
     if (roster === undefined) return KNOWN;
     const atMs = this.#components.clock.epochMs();
@@ -210,13 +252,14 @@ export class PeerReplica {
       atMs,
       verifyHead,
     });
-    if (!verdict.ok) return this.#refuse(stored.order, verdict);
+    if (!verdict.ok) return this.#refuse(source, stored.order, verdict);
     const durable = this.#components.marks.peer(this.#init.cluster);
     if (durable !== undefined && compareHeadOrder(verdict.mark.order, durable.order) < 0) {
-      return this.#refuse(stored.order, rollback(stored.order));
+      return this.#older({ order: stored.order, source, askedAtMs: this.#nowMs() });
     }
     this.#held = { ...held, accepted: verdict, signed: stored.head, acceptedAtMs: atMs };
-    this.#hold.release();
+    source.hold.release();
+    source.serves(verdict.mark.order);
     void this.#components.marks.advance(this.#init.cluster, verdict.mark);
     return { kind: 'beat', view: verdict.view, advanced: this.#observe(verdict.mark.order) };
   }
@@ -252,13 +295,14 @@ export class PeerReplica {
 
   #observe(order: HeadOrder): boolean {
     const before = this.#observed;
-    this.#observed = order;
-    return before !== undefined && compareHeadOrder(order, before) > 0;
+    const isNewer = before === undefined || compareHeadOrder(order, before) > 0;
+    if (isNewer) this.#observed = order;
+    return before !== undefined && isNewer;
   }
 
-  #refuse(order: HeadOrder, refusal: Refusal): ReplicaStep {
-    this.#hold.refused(order);
-    return rejected(refusal);
+  #refuse(source: ReplicaSource, order: HeadOrder, refusal: Refusal): ReplicaStep {
+    source.refused(order);
+    return { ...rejected(refusal), store: source.listed.name };
   }
 
   #kept(held: Held): KeptCluster {
@@ -285,6 +329,6 @@ function rollback(order: HeadOrder): Refusal {
   return { ok: false, clause: 'order', reason: 'Rollback', message };
 }
 
-function rejected({ clause, reason, message }: Refusal): ReplicaStep {
+function rejected({ clause, reason, message }: Refusal): RejectedStep {
   return { kind: 'rejected', clause, reason, message };
 }

@@ -1,26 +1,30 @@
-import { Backoff } from '../../runtime/backoff.ts';
-import type { Clock, Timer } from '../../runtime/clock.ts';
-import { errorText, IsthmusError } from '../../runtime/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { Roster } from '../../trust/contract.ts';
 import type { PrivateKey } from '../../trust/private-key.ts';
 import { encodeRecord, recordKeyOf } from '../model/encode.ts';
-import type { HeadOrder } from '../model/head.ts';
+import { compareHeadOrder, type HeadOrder } from '../model/head.ts';
 import type { ClusterId } from '../model/ids.ts';
 import type { ChainRecord, RecordSet } from '../model/records.ts';
 import { sha256Hex } from '../model/sha256.ts';
-import { FencedError, type Store } from '../store/contract.ts';
-import { OwnWriter } from './own-writer.ts';
-import { type DueWork, PublishPace, type Urgency } from './publish-pace.ts';
+import type { StoredCluster } from '../store/contract.ts';
+import { type ListedStore, listStores, type Stores } from '../store/several.ts';
+import { isProvenOwn } from './own-proof.ts';
+import { type HeadParts, OwnVersions, type OwnVersion } from './own-versions.ts';
+import { PublishPace, type Urgency } from './publish-pace.ts';
+import { type HeadSource, type PumpStatus, StorePump } from './store-pump.ts';
 
 /**
  * Publishes what this cluster wants the others to see. It remembers the newest desired state and nothing in between (a
  * state, not a log), so an outage of any length costs one commit when it ends. Callers never wait: they hand over a
  * state and go on. Stopping is not removing: `close` leaves what is published where it is.
+ *
+ * Versions and heads are made here, once for all stores; each store has a pump that pulls them at its own pace.
  */
 export interface PublisherComponents {
-  readonly store: Store;
+  readonly store: Stores;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -41,12 +45,14 @@ export interface PublisherInit {
   readonly epoch: number;
   readonly key: PrivateKey;
   readonly chain: ChainRecord;
-  /** The first version used is above this and above whatever the store holds of this incarnation. */
+  /** The first version used is above this and above whatever the first store to answer holds of this incarnation. */
   readonly initialVersion: number;
   /** Called once when a writer with a higher fencing number has taken over; nothing is written after that. */
   readonly onFenced: (stored: HeadOrder) => void;
-  /** Called after each commit that the store confirmed. */
+  /** Called for each version that a store confirmed, once: by the quickest. */
   readonly onPublished?: ((order: HeadOrder) => void) | undefined;
+  /** Says under which CA certificates another writer of this cluster may sign. Default: our own signer's CA alone. */
+  readonly roster?: (() => Roster | undefined) | undefined;
 }
 
 export interface BeatInfo {
@@ -57,41 +63,45 @@ export interface BeatInfo {
 }
 
 export interface PublisherStatus {
-  /** Of the last confirmed commit or beat. */
+  /** Of the last commit or beat that any store confirmed. */
   readonly order: HeadOrder | undefined;
-  /** True while something newer than what is published waits. */
+  /** True while something newer than what is published anywhere waits. */
   readonly pending: boolean;
   readonly fenced: boolean;
+  /** Of the first store in the list that could not be written to. */
   readonly lastError: string | undefined;
+  readonly stores: readonly StorePublishStatus[];
 }
 
-/** Below the 10 s within which everything must have healed, above what would hammer a struggling store. */
-const RETRY_LIMITS = { initialMs: 200, maxMs: 3_000 };
+export interface StorePublishStatus extends PumpStatus {
+  /** True while this store lacks the newest version. */
+  readonly pending: boolean;
+}
 
 export class Publisher {
-  readonly #components: PublisherComponents;
   readonly #init: PublisherInit;
-  readonly #writer: OwnWriter;
+  readonly #log: Logger;
+  readonly #versions: OwnVersions;
   readonly #pace: PublishPace;
-  readonly #retry: Backoff;
-  readonly #stop = new AbortController();
+  readonly #pumps: readonly StorePump[];
   #key: PrivateKey;
   #chain: SignerChain;
   #records: RecordSet | undefined;
   #beatInfo: BeatInfo = { rosterSeen: 0, acks: {} };
-  #timer: Timer | undefined;
-  #running: Promise<void> | undefined;
+  /** One at a time: the stores pull at once. */
+  #making: Promise<unknown> = Promise.resolve();
+  #published: HeadOrder | undefined;
   #fenced = false;
-  #lastError: string | undefined;
+  #closed = false;
 
   constructor(components: PublisherComponents, init: PublisherInit) {
-    this.#components = components;
     this.#init = init;
+    this.#log = components.log;
     this.#key = init.key;
     this.#chain = signerChain(init.chain);
-    this.#retry = new Backoff(components, RETRY_LIMITS);
     this.#pace = new PublishPace(components);
-    this.#writer = new OwnWriter({ ...components, signal: this.#stop.signal }, init);
+    this.#versions = new OwnVersions(components, init);
+    this.#pumps = listStores(components.store).map((listed) => this.#pump(components, listed));
   }
 
   /**
@@ -123,92 +133,91 @@ export class Publisher {
     this.#schedule();
   }
 
-  /** A hint that the store may no longer hold what was written (a hint under our own name, a gap, a reconnect). */
+  /** A hint that a store may no longer hold what was written (a hint under our own name, a gap, a reconnect). */
   checkSoon(): void {
-    this.#pace.checkWanted();
-    this.#schedule();
+    if (this.#records === undefined || this.#isOver()) return;
+    for (const pump of this.#pumps) pump.checkSoon();
   }
 
   get status(): PublisherStatus {
+    const newest = this.#versions.newest?.order;
+    const isAbove = (order: HeadOrder | undefined): boolean =>
+      newest !== undefined && (order === undefined || order.version < newest.version);
+    const pumps = this.#pumps.map((pump) => pump.status);
+    const changes = this.#pace.changePending;
     return {
-      order: this.#writer.order,
-      pending: this.#pace.changePending,
+      order: highest(pumps.map(({ order }) => order)),
+      pending: changes || pumps.every(({ order }) => isAbove(order)),
       fenced: this.#fenced,
-      lastError: this.#lastError,
+      lastError: pumps.find(({ lastError }) => lastError !== undefined)?.lastError,
+      stores: pumps.map((pump) => ({ ...pump, pending: changes || isAbove(pump.order) })),
     };
   }
 
   /** Stops writing. What is published stays published. */
   async close(): Promise<void> {
-    this.#stop.abort(new PublisherClosedError());
-    this.#timer?.cancel();
-    await this.#running;
+    this.#closed = true;
+    await Promise.all(this.#pumps.map((pump) => pump.close()));
+  }
+
+  #pump(components: PublisherComponents, listed: ListedStore): StorePump {
+    const source: HeadSource = {
+      newest: () => this.#versions.newest,
+      dueMs: () => this.#pace.dueMs(),
+      pull: (floor) => this.#pull(floor),
+    };
+    const { roster, cluster } = this.#init;
+    const isProven = (stored: StoredCluster): boolean =>
+      isProvenOwn(stored, { cluster, roster: roster?.(), chain: this.#chain.record });
+    return new StorePump(
+      { ...components, listed, source, isProven },
+      {
+        ...this.#init,
+        onPublished: (order) => this.#publishedBy(order),
+        onFenced: (stored) => this.#fence(stored),
+      },
+    );
   }
 
   #schedule(): void {
-    if (this.#stop.signal.aborted || this.#fenced || this.#running !== undefined || this.#records === undefined) return;
-    this.#timer?.cancel();
-    const delayMs = this.#pace.dueMs() - this.#components.clock.monotonicMs();
-    if (delayMs > 0) {
-      this.#timer = this.#components.clock.after(delayMs, () => this.#start());
-    } else {
-      this.#start();
-    }
+    if (this.#records === undefined || this.#isOver()) return;
+    for (const pump of this.#pumps) pump.schedule();
   }
 
-  #start(): void {
-    this.#timer?.cancel();
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
-      this.#schedule();
-    });
+  #isOver(): boolean {
+    return this.#closed || this.#fenced;
   }
 
-  /** One step; never rejects. The first await lets the caller of `publish` finish its turn, and take back what it said. */
-  async #run(): Promise<void> {
-    await Promise.resolve();
+  async #pull(floor: number): Promise<OwnVersion | undefined> {
+    const before = this.#making;
+    const made = Promise.withResolvers<void>();
+    this.#making = made.promise;
+    await before;
     try {
-      await this.#step();
-      this.#retry.reset();
-      this.#lastError = undefined;
-    } catch (error) {
-      if (error instanceof PublisherClosedError) return;
-      if (error instanceof FencedError) this.#fence(error.stored);
-      else this.#failed(error);
+      const newest = this.#versions.newest;
+      await this.#make(floor);
+      if (newest !== this.#versions.newest) this.#schedule();
+      return this.#versions.newest;
+    } finally {
+      made.resolve();
     }
   }
 
-  async #step(): Promise<void> {
-    const due = this.#pace.take();
-    await this.#look(due);
-    const repairing = this.#writer.needsRepair;
-    if (due.change || repairing) await this.#commit(repairing);
-    else if (due.beat) await this.#beat();
-    this.#pace.settled();
+  async #make(floor: number): Promise<void> {
+    if (this.#isOver()) return;
+    const { newest } = this.#versions;
+    const due = this.#pace.due();
+    if (due.change) this.#pace.changeTaken();
+    if (due.change || newest === undefined || newest.order.version <= floor) {
+      const next = await this.#versions.next(this.#desired(), this.#headParts(), floor);
+      if (next !== newest) return this.#pace.versionMade();
+    }
+    if (!due.beat) return;
+    this.#versions.beat(this.#headParts());
+    this.#pace.headMade();
   }
 
-  /** A regressed store is found before anything is written on top of it. */
-  async #look(due: DueWork): Promise<void> {
-    if (due.audit || !this.#writer.knowsStore) await this.#writer.learn();
-    else if (due.check || due.beat) await this.#writer.check();
-    if (due.audit && !this.#writer.needsRepair) this.#pace.foundIntact();
-  }
-
-  async #commit(repairing: boolean): Promise<void> {
-    const committed = await this.#writer.commit(this.#desired(), this.#headParts());
-    if (committed === undefined) return;
-    this.#pace.committed();
-    if (repairing) this.#pace.repaired();
-    else this.#pace.checkWanted();
-    this.#init.onPublished?.(committed);
-  }
-
-  async #beat(): Promise<void> {
-    await this.#writer.beat(this.#headParts());
-    this.#pace.beaten();
-  }
-
-  #headParts(): BeatInfo & { readonly key: PrivateKey; readonly signerChain: string } {
+  #headParts(): HeadParts {
     return { ...this.#beatInfo, key: this.#key, signerChain: this.#chain.hash };
   }
 
@@ -220,39 +229,36 @@ export class Publisher {
     return records;
   }
 
+  #publishedBy(order: HeadOrder): void {
+    if (this.#published !== undefined && compareHeadOrder(order, this.#published) <= 0) return;
+    this.#published = order;
+    this.#init.onPublished?.(order);
+  }
+
   #fence(stored: HeadOrder): void {
+    if (this.#isOver()) return;
     this.#fenced = true;
-    this.#components.log.warn('another writer of this cluster has taken over, this one stops writing', { stored });
+    this.#log.warn('another writer of this cluster has taken over, this one stops writing', { stored });
+    for (const pump of this.#pumps) void pump.close();
     this.#init.onFenced(stored);
-  }
-
-  #failed(error: unknown): void {
-    const text = errorText(error);
-    const waitMs = this.#retry.nextMs();
-    this.#pace.failed(waitMs);
-    // The same outage would fill the log with one line a retry.
-    if (text !== this.#lastError) this.#components.log.warn('could not publish, will retry', { error: text, waitMs });
-    this.#lastError = text;
-    const code = error instanceof IsthmusError ? error.code : 'unexpected';
-    this.#components.metrics
-      .counter('isthmus_publish_failures_total', 'Attempts to write to the store that failed', ['reason'])
-      .add({ reason: code });
-  }
-}
-
-class PublisherClosedError extends IsthmusError {
-  constructor() {
-    super('publisher-closed', 'the publisher was closed');
   }
 }
 
 interface SignerChain {
+  readonly record: ChainRecord;
   readonly recordKey: string;
   readonly bytes: Uint8Array;
   readonly hash: string;
 }
 
-function signerChain(chain: ChainRecord): SignerChain {
-  const bytes = encodeRecord(chain);
-  return { recordKey: recordKeyOf(chain), bytes, hash: sha256Hex(bytes) };
+function signerChain(record: ChainRecord): SignerChain {
+  const bytes = encodeRecord(record);
+  return { record, recordKey: recordKeyOf(record), bytes, hash: sha256Hex(bytes) };
+}
+
+function highest(orders: readonly (HeadOrder | undefined)[]): HeadOrder | undefined {
+  return orders.reduce((best, order) => {
+    if (best === undefined || order === undefined) return best ?? order;
+    return compareHeadOrder(order, best) > 0 ? order : best;
+  }, undefined);
 }

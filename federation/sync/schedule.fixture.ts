@@ -4,6 +4,7 @@ import { SeededRandom } from '../../runtime/random.ts';
 import { compareHeadOrder, type HeadOrder } from '../model/head.ts';
 import type { ClusterId } from '../model/ids.ts';
 import type { ClusterView } from '../model/state.ts';
+import type { StoreList } from '../store/several.ts';
 import { type ClustersetFixture, makeReader, makeWriter, type Reader, recordsOf, rim } from './clusterset.fixture.ts';
 import { nextEpoch } from './epoch.ts';
 import { Marks } from './marks.ts';
@@ -38,7 +39,8 @@ class MemoryKeeper implements Keeper {
 
 interface Site {
   readonly cluster: ClusterId;
-  readonly link: UnrulyStore;
+  /** One to each store of the list. */
+  readonly links: readonly [UnrulyStore, ...UnrulyStore[]];
   /** What survives a restart. */
   readonly disk: { readonly marks: Marks; readonly keeper: MemoryKeeper };
   writer: Publisher;
@@ -55,25 +57,31 @@ export class Schedule {
   readonly #seed: number;
   readonly #clock = new ManualClock();
   readonly #random: SeededRandom;
-  readonly #shelf = new MemoryShelf();
+  readonly #shelves: readonly [MemoryShelf, ...MemoryShelf[]];
   readonly #sites = new Map<ClusterId, Site>();
   /** Every state that some writer of the cluster was ever asked to publish. */
   readonly #published = new Map<ClusterId, Set<string>>();
   readonly #log: string[] = [];
   #restore: (() => void) | undefined;
 
-  private constructor(clusterset: ClustersetFixture, seed: number) {
+  private constructor(clusterset: ClustersetFixture, seed: number, stores: number) {
     this.#clusterset = clusterset;
     this.#seed = seed;
     this.#random = new SeededRandom(seed);
+    this.#shelves = [new MemoryShelf(), ...Array.from({ length: stores - 1 }, () => new MemoryShelf())];
   }
 
-  static async start(clusterset: ClustersetFixture, clusters: readonly ClusterId[], seed: number): Promise<Schedule> {
-    const schedule = new Schedule(clusterset, seed);
+  /** The first cluster is the authority. `stores`: how many every site lists; the roster begins in the first. */
+  static async start(
+    clusterset: ClustersetFixture,
+    clusters: readonly ClusterId[],
+    { seed, stores = 1 }: { readonly seed: number; readonly stores?: number },
+  ): Promise<Schedule> {
+    const schedule = new Schedule(clusterset, seed, stores);
     for (const cluster of clusters) await schedule.#addSite(cluster);
     const [first] = schedule.#sites.values();
     assert.ok(first, 'a schedule has sites');
-    await clusterset.putRoster(first.link, clusterset.roster(1));
+    await clusterset.putRoster(first.links[0], clusterset.roster(1));
     await schedule.#advance(200);
     return schedule;
   }
@@ -85,13 +93,28 @@ export class Schedule {
     }
   }
 
-  /** Takes every fault away and waits for the time within which everything must be well again. */
+  /**
+   * Takes every fault away and waits for the time within which everything must be well again. Of several stores one stays
+   * dark at first: any one of them is enough.
+   */
   async heal(withinMs: number): Promise<void> {
+    const dark = Math.floor(this.#random.fraction() * this.#shelves.length);
     for (const site of this.#sites.values()) {
-      Object.assign(site.link.faults, NO_FAULTS);
+      for (const link of site.links) Object.assign(link.faults, NO_FAULTS);
       for (const zombie of site.zombies.splice(0)) await zombie.close();
+      const link = site.links[dark];
+      if (link !== undefined && site.links.length > 1)
+        link.faults.link = this.#random.fraction() < 0.5 ? 'hung' : 'down';
     }
     await this.#advance(withinMs);
+    this.#checkHealed();
+    for (const site of this.#sites.values()) for (const link of site.links) link.faults.link = 'up';
+    await this.#advance(withinMs);
+    this.#checkHealed();
+    for (const shelf of this.#shelves) this.#checkComplete(shelf);
+  }
+
+  #checkHealed(): void {
     for (const reader of this.#sites.values()) {
       for (const writer of this.#sites.values()) {
         if (writer === reader) continue;
@@ -102,6 +125,15 @@ export class Schedule {
     }
   }
 
+  /** Every store holds the newest version of every cluster in the end, and the roster. */
+  #checkComplete(shelf: MemoryShelf): void {
+    assert.equal(shelf.roster?.version, 1, this.#story('a store lacks the roster'));
+    for (const { cluster, writer } of this.#sites.values()) {
+      const version = shelf.clusters.get(cluster)?.order.version;
+      assert.equal(version, writer.status.order?.version, this.#story(`a store lacks the newest of ${cluster}`));
+    }
+  }
+
   async end(): Promise<void> {
     for (const { writer, reader, zombies } of this.#sites.values()) {
       await Promise.all([writer.close(), reader.subscriber.close(), ...zombies.map((zombie) => zombie.close())]);
@@ -109,7 +141,7 @@ export class Schedule {
   }
 
   async #step(site: Site): Promise<void> {
-    const { faults } = site.link;
+    const { faults } = this.#pick(site.links);
     const draw = Math.floor(this.#random.fraction() * 14);
     const name = STEPS[draw] ?? 'publish';
     this.#log.push(`${Math.round(this.#clock.monotonicMs())} ms ${site.cluster}: ${name}`);
@@ -136,14 +168,17 @@ export class Schedule {
         faults.forged = 0.7;
         return;
       case 'backUp':
-        this.#restore = backUp(this.#shelf);
+        this.#restore = backUp(this.#pick(this.#shelves));
         return;
       case 'restore':
         this.#restore?.();
         return;
-      case 'empty':
-        this.#shelf.clusters.clear();
+      case 'empty': {
+        const shelf = this.#pick(this.#shelves);
+        shelf.clusters.clear();
+        shelf.roster = undefined;
         return;
+      }
       case 'restart':
         return await this.#restart(site);
       case 'takeOver':
@@ -186,9 +221,12 @@ export class Schedule {
 
   async #addSite(cluster: ClusterId): Promise<void> {
     const seed = this.#seed * 31 + this.#sites.size;
-    const link = new UnrulyStore({ clock: this.#clock, random: new SeededRandom(seed) }, this.#shelf);
+    const link = (shelf: MemoryShelf): UnrulyStore =>
+      new UnrulyStore({ clock: this.#clock, random: new SeededRandom(seed) }, shelf);
+    const [first, ...others] = this.#shelves;
+    const links: Site['links'] = [link(first), ...others.map(link)];
     const disk = { marks: (await Marks.load(rim(this.#clock))).marks, keeper: new MemoryKeeper() };
-    const base = { cluster, link, disk };
+    const base = { cluster, links, disk };
     const desired = { a: 1 };
     const [writer, reader] = [await this.#makeWriter(base), await this.#makeReader(base)];
     const site = { ...base, writer, reader, desired, zombies: [], lastSeen: new Map(), checked: 0 };
@@ -197,17 +235,19 @@ export class Schedule {
     writer.publish(recordsOf(desired), 'availability');
   }
 
-  async #makeWriter({ cluster, link, disk }: Pick<Site, 'cluster' | 'link' | 'disk'>): Promise<Publisher> {
+  async #makeWriter({ cluster, links, disk }: Pick<Site, 'cluster' | 'links' | 'disk'>): Promise<Publisher> {
     const { marks } = disk;
     const { epoch } = nextEpoch({ persisted: marks.own.epoch });
     await marks.takeEpoch(epoch);
     const init = { marks, epoch, initialVersion: marks.own.version };
-    return await makeWriter(this.#clusterset, { ...rim(this.#clock, this.#seed + epoch), store: link }, cluster, init);
+    const components = { ...rim(this.#clock, this.#seed + epoch), store: listed(links) };
+    return await makeWriter(this.#clusterset, components, cluster, init);
   }
 
-  async #makeReader({ cluster, link, disk }: Pick<Site, 'cluster' | 'link' | 'disk'>): Promise<Reader> {
-    const components = { ...rim(this.#clock, this.#seed + 500), store: link, ...disk };
-    const reader = await makeReader(this.#clusterset, components, cluster);
+  async #makeReader({ cluster, links, disk }: Pick<Site, 'cluster' | 'links' | 'disk'>): Promise<Reader> {
+    const components = { ...rim(this.#clock, this.#seed + 500), store: listed(links), ...disk };
+    const isAuthority = this.#sites.size === 0 || this.#sites.keys().next().value === cluster;
+    const reader = await makeReader(this.#clusterset, components, cluster, { bringsRoster: () => isAuthority });
     reader.subscriber.restore({ roster: disk.keeper.roster, clusters: [...disk.keeper.clusters.values()] });
     for (const seen of disk.keeper.clusters.keys()) {
       assert.ok(reader.subscriber.views.has(seen), this.#story(`${cluster} forgot ${seen} over a restart`));
@@ -277,6 +317,10 @@ const STEPS = [
   'restart',
   'takeOver',
 ] as const;
+
+function listed([first, ...others]: Site['links']): StoreList {
+  return [{ name: '0', store: first }, ...others.map((store, index) => ({ name: `${index + 1}`, store }))];
+}
 
 function textOf(services: Services): string {
   return JSON.stringify(Object.entries(services).sort(([left], [right]) => (left < right ? -1 : 1)));

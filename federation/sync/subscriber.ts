@@ -1,31 +1,36 @@
-import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { assertNever, errorText } from '../../runtime/errors.ts';
-import { KeyedQueue } from '../../runtime/keyed-queue.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Random } from '../../runtime/random.ts';
 import { ChainCache, verifyHead } from '../../trust/head-signature.ts';
 import type { VerifyHead } from '../model/candidate.ts';
+import { compareHeadOrder } from '../model/head.ts';
 import type { ClusterId } from '../model/ids.ts';
 import type { RecordLimits } from '../model/records.ts';
 import type { ClusterView } from '../model/state.ts';
-import type { Hint, Store, StoredHead } from '../store/contract.ts';
-import { COMMAND_TIMEOUT_MS, withDeadline } from './deadline.ts';
-import { readHints } from './hint-reader.ts';
-import { OwnHeadWatch } from './own-head-watch.ts';
-import { StoreLink } from './store-link.ts';
-import type { SyncEvent } from './sync-event.ts';
-import type { KeptCluster, PeerMarks, ReplicaStep } from './peer-replica.ts';
+import type { StoredHead } from '../store/contract.ts';
+import { type ListedStore, listStores, type Stores } from '../store/several.ts';
+import { Fetches } from './fetches.ts';
+import type { HeadOffer, KeptCluster, PeerMarks, RejectedStep, ReplicaStep } from './peer-replica.ts';
 import { Replicas } from './replicas.ts';
 import type { FollowedRoster, RosterFollower, RosterOutcome, WithheldRoster } from './roster-follower.ts';
+import { StoreFollower } from './store-follower.ts';
+import type { LinkStatus } from './store-link.ts';
+import type { SyncEvent } from './sync-event.ts';
+
+export { POLL_INTERVAL_MS } from './store-follower.ts';
 
 /**
  * Follows every other cluster of the roster. Hints make it quick, polling of heads makes it right: losing every hint costs
  * at most a poll interval. Each cluster is fetched and judged by itself, so neither a bad cluster nor a call that
  * hangs holds up another. Only a signed roster takes a cluster away; an empty store takes nothing.
+ *
+ * Each store of the list is followed by itself, and all of them lead to one replica of each cluster: the newest head that
+ * passes the accept rule wins, and a store that is dead, old or hostile costs its own news only.
  */
 export interface SubscriberComponents {
-  readonly store: Store;
+  readonly store: Stores;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -50,36 +55,34 @@ export interface SubscriberInit {
   readonly limits: RecordLimits;
   /** Own pod and service ranges, CIDR: no peer may name a gateway in them. */
   readonly ownRanges: readonly string[];
+  /** Whether this cluster may write the roster, and so brings it to stores that lack it. Default: it may not. */
+  readonly bringsRoster?: (() => boolean) | undefined;
   /** The one listener. Called synchronously; a listener that throws is logged and changes nothing. */
   readonly onEvent: (event: SyncEvent) => void;
 }
 
-/** Finds what hints lost; well below the 9 s after which a head counts as stale. */
-export const POLL_INTERVAL_MS = 2_000;
-/** The roster changes rarely and is large; hints and heads that name a newer one ask for it sooner. */
-const ROSTER_INTERVAL_MS = 10_000;
-const ROSTER_ASK_INTERVAL_MS = 1_000;
-/** Reads under way at once: enough to hide round trips, few enough for a cold start of a hundred clusters. */
-const FETCHES_MAX = 8;
-/** Above the members that a roster may have. */
-const KEYS_MAX = 2_048;
-/** A store that comes back is asked by all clusters: not in the same instant. */
-const GAP_SPREAD_MS = 300;
+/** Where a step came from: the disk, or the store at a place of the list, with the head that it offered. */
+type Origin = 'disk' | { readonly from: number; readonly stored?: StoredHead | undefined };
+
+/** What is held already is judged anew: no store is asked for it. */
+const REJUDGED: Origin = { from: 0 };
+
+/** How one store of the list is, as its reader sees it. */
+export interface FollowedStore extends LinkStatus {
+  readonly store: string;
+  /** Clusters whose newest version that we hold is not in this store; absent before it listed any. */
+  readonly behind?: number | undefined;
+}
 
 export class Subscriber {
   readonly #components: SubscriberComponents;
   readonly #init: SubscriberInit;
   readonly #replicas: Replicas;
-  readonly #ownHead: OwnHeadWatch;
-  readonly #link: StoreLink;
+  readonly #followers: readonly StoreFollower[];
+  readonly #fetches: Fetches;
   readonly #stop = new AbortController();
-  /** Heads and roster: apart from the fetches, so that a hundred hung reads do not delay them. */
-  readonly #looks: KeyedQueue;
-  readonly #fetches: KeyedQueue;
-  #watching: Promise<void> | undefined;
-  #pollTimer: Timer | undefined;
-  #gapTimer: Timer | undefined;
-  #rosterAskedAtMs = Number.NEGATIVE_INFINITY;
+  /** Whether any store answers, as it was told last. */
+  #link: 'unknown' | 'up' | 'down' = 'unknown';
   #withheld: WithheldRoster | undefined;
 
   constructor(components: SubscriberComponents, init: SubscriberInit) {
@@ -90,25 +93,18 @@ export class Subscriber {
       {
         ...components,
         verifyHead: components.verifyHead ?? cachedVerifier(),
+        heard: (from) => this.#followers[from]?.isHeard ?? true,
         roster: () => roster.current?.roster,
         signal: this.#stop.signal,
       },
       init,
     );
-    this.#ownHead = new OwnHeadWatch(() => this.#emit({ kind: 'ownHeadDoubt' }));
-    this.#link = new StoreLink(components, {
-      onUp: () => this.#storeCameUp(),
-      onDown: (message) => this.#emit({ kind: 'storeDown', message }),
-    });
-    this.#looks = new KeyedQueue((key) => this.#look(key), {
-      concurrency: 2,
-      maxKeys: 2,
-      onError: (key, error) => this.#lookFailed(key, error),
-    });
-    this.#fetches = new KeyedQueue((key) => this.#fetch(key), {
-      concurrency: FETCHES_MAX,
-      maxKeys: KEYS_MAX,
-      onError: (key, error) => this.#fetchFailed(key, error),
+    this.#followers = listStores(components.store).map((listed, from) => this.#follower(listed, from));
+    this.#fetches = new Fetches(components, {
+      stores: this.#followers.length,
+      isNews: (cluster, stored, from) => this.#isNews(cluster, stored, from),
+      fetch: (cluster, from) => this.#fetch(cluster, from),
+      onError: (cluster, error, from) => this.#fetchFailed(cluster, error, from),
     });
   }
 
@@ -141,78 +137,77 @@ export class Subscriber {
   }
 
   start(): void {
-    this.#watching = readHints(this.#components, this.#stop.signal, (hint) => this.#hinted(hint));
-    this.#askRoster();
-    this.#poll();
+    for (const follower of this.#followers) follower.start();
+  }
+
+  /** In the order of the list. */
+  get stores(): readonly FollowedStore[] {
+    return this.#followers.map((follower) => {
+      const behind = follower.listed === undefined ? undefined : this.#behind(follower.listed);
+      return { ...follower.link, store: follower.name, behind };
+    });
   }
 
   /** Stops following. What was learnt stays with whoever got it. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('the subscriber was closed'));
-    this.#pollTimer?.cancel();
-    this.#gapTimer?.cancel();
-    this.#looks.clear();
-    this.#fetches.clear();
-    await Promise.all([this.#watching, this.#looks.idle(), this.#fetches.idle()]);
+    await Promise.all([this.#fetches.close(), ...this.#followers.map((follower) => follower.close())]);
   }
 
-  #poll(): void {
-    if (this.#stop.signal.aborted) return;
-    this.#looks.mark('heads');
-    if (this.#nowMs() - this.#rosterAskedAtMs >= ROSTER_INTERVAL_MS) this.#askRoster();
-    const delayMs = POLL_INTERVAL_MS * (0.75 + this.#components.random.fraction() / 2);
-    this.#pollTimer = this.#components.clock.after(delayMs, () => this.#poll());
+  #follower(listed: ListedStore, from: number): StoreFollower {
+    const { self, bringsRoster = () => false } = this.#init;
+    return new StoreFollower(
+      { ...this.#components, listed },
+      {
+        from,
+        self,
+        bringsRoster,
+        onOffer: (cluster, stored, askedAtMs) => this.#offer(cluster, { stored, from, askedAtMs }),
+        onHint: (cluster) => {
+          if (cluster !== self && this.#replicas.of(cluster)) this.#fetches.mark(cluster, from);
+        },
+        onListed: (heads) => this.#listed(listed.name, heads),
+        onRoster: (outcome) => this.#lookedAtRoster(outcome),
+        onOwnHeadDoubt: () => this.#emit({ kind: 'ownHeadDoubt' }),
+        onUp: () => this.#linked('up'),
+        onDown: (message) => this.#linked('down', message),
+      },
+    );
   }
 
-  #askRoster(): void {
-    this.#rosterAskedAtMs = this.#nowMs();
-    this.#looks.mark('roster');
+  /** A store that goes away is news only when no other is left. */
+  #linked(state: 'up' | 'down', message = ''): void {
+    const states = this.#followers.map(({ link }) => link.state);
+    if (state === 'down' && states.some((other) => other !== 'down')) return;
+    if (this.#link === state) return;
+    this.#link = state;
+    this.#components.metrics.gauge('isthmus_store_up', '1 while a store answers').set(state === 'up' ? 1 : 0);
+    this.#emit(state === 'up' ? { kind: 'storeUp' } : { kind: 'storeDown', message });
   }
 
-  #hinted(hint: Hint): void {
-    switch (hint.kind) {
-      case 'cluster':
-        if (hint.head !== undefined) this.#offer(hint.cluster, hint.head);
-        else if (hint.cluster !== this.#init.self && this.#replicas.of(hint.cluster)) this.#fetches.mark(hint.cluster);
-        return;
-      case 'roster':
-        this.#askRoster();
-        return;
-      case 'gap':
-        this.#gapTimer ??= this.#components.clock.after(GAP_SPREAD_MS * this.#components.random.fraction(), () => {
-          this.#gapTimer = undefined;
-          this.#looks.mark('heads');
-          this.#askRoster();
-        });
-        return;
-      case 'join':
-        return;
-      default:
-        assertNever(hint);
+  #listed(store: string, heads: ReadonlyMap<ClusterId, StoredHead>): void {
+    const { metrics } = this.#components;
+    const answered = this.#followers.flatMap(({ listed }) => (listed === undefined ? [] : [listed]));
+    const isEmpty = answered.every(({ size }) => size === 0) && this.views.size > 0;
+    metrics
+      .gauge('isthmus_store_empty', '1 while no store holds any cluster although some are known')
+      .set(isEmpty ? 1 : 0);
+    metrics
+      .gauge('isthmus_store_clusters_behind', 'Clusters whose newest version is not in this store', ['store'])
+      .set(this.#behind(heads), { store });
+  }
+
+  #behind(heads: ReadonlyMap<ClusterId, StoredHead>): number {
+    let behind = 0;
+    for (const [cluster, { view }] of this.#replicas.entries()) {
+      if (view === undefined) continue;
+      const order = heads.get(cluster)?.order;
+      if (order === undefined || compareHeadOrder({ ...order, beat: view.head.beat }, view.head) < 0) behind += 1;
     }
+    return behind;
   }
 
-  async #look(key: string): Promise<void> {
-    if (key === 'roster') await this.#lookAtRoster();
-    else await this.#lookAtHeads();
-  }
-
-  async #lookAtHeads(): Promise<void> {
-    const { store, clock } = this.#components;
-    const { signal } = this.#stop;
-    const askedAtMs = this.#nowMs();
-    const heads = await withDeadline(store.heads(), { clock, timeoutMs: COMMAND_TIMEOUT_MS, what: 'heads', signal });
-    this.#link.answered();
-    this.#components.metrics
-      .gauge('isthmus_store_empty', '1 while the store holds no cluster although some are known')
-      .set(heads.size === 0 && this.views.size > 0 ? 1 : 0);
-    this.#ownHead.polled(heads.get(this.#init.self)?.order);
-    for (const [cluster, stored] of heads) if (cluster !== this.#init.self) this.#offer(cluster, stored, askedAtMs);
-  }
-
-  async #lookAtRoster(): Promise<void> {
-    const outcome = await this.#components.roster.refresh(this.#stop.signal);
-    this.#link.answered();
+  #lookedAtRoster(outcome: RosterOutcome): void {
     this.#rosterJudged(outcome);
     const { withheld } = this.#components.roster;
     if (withheld?.seen !== this.#withheld?.seen) this.#emit({ kind: 'rosterWithheld', withheld });
@@ -231,42 +226,43 @@ export class Subscriber {
       this.#components.keeper?.forget(withdrawal.cluster);
       this.#emit({ kind: 'withdrawn', ...withdrawal });
     }
-    for (const [cluster, replica] of this.#replicas.entries()) this.#apply(cluster, replica.rejudge(), 'store');
-    this.#looks.mark('heads');
+    for (const [cluster, replica] of this.#replicas.entries()) this.#apply(cluster, replica.rejudge(), REJUDGED);
+    for (const follower of this.#followers) follower.lookAtHeads();
   }
 
-  #offer(cluster: ClusterId, stored: StoredHead, askedAtMs?: number): void {
-    if (cluster === this.#init.self) {
-      this.#ownHead.hinted(stored.order);
-      return;
-    }
-    const step = this.#replicas.of(cluster)?.offer(stored, askedAtMs);
-    if (step !== undefined) this.#apply(cluster, step, 'store');
+  #offer(cluster: ClusterId, offer: HeadOffer & { readonly from: number }): void {
+    const step = this.#replicas.of(cluster)?.offer(offer);
+    if (step !== undefined) this.#apply(cluster, step, offer);
   }
 
-  async #fetch(key: string): Promise<void> {
-    // The keys of this queue are the cluster names that `#apply` and `#hinted` marked.
-    const cluster = key as ClusterId;
+  /** Another store may have brought it meanwhile. */
+  #isNews(cluster: ClusterId, stored: StoredHead, from: number): boolean {
+    const step = this.#replicas.of(cluster)?.offer({ stored, from });
+    if (step !== undefined && step.kind !== 'fetch') this.#apply(cluster, step, { from });
+    return step?.kind === 'fetch';
+  }
+
+  async #fetch(cluster: ClusterId, from: number): Promise<void> {
     const replica = this.#replicas.of(cluster);
-    const step = await replica?.fetch();
+    const step = await replica?.fetch(from);
     // A roster that came meanwhile may have taken the cluster away.
     const isCurrent = replica === this.#replicas.of(cluster) && !this.#stop.signal.aborted;
-    if (step !== undefined && isCurrent) this.#apply(cluster, step, 'store');
+    if (step !== undefined && isCurrent) this.#apply(cluster, step, { from });
   }
 
-  #apply(cluster: ClusterId, step: ReplicaStep, origin: 'store' | 'disk'): void {
+  #apply(cluster: ClusterId, step: ReplicaStep, origin: Origin): void {
     switch (step.kind) {
       case 'known':
         return;
       case 'fetch':
-        this.#fetches.mark(cluster);
+        if (origin !== 'disk') this.#fetches.mark(cluster, origin.from, origin.stored);
         return;
       case 'rejected':
         this.#rejected(cluster, step);
         return;
       case 'view':
-        if (origin === 'store') this.#components.keeper?.keep(step.kept);
-        this.#emit({ kind: 'view', view: step.view, origin });
+        if (origin !== 'disk') this.#components.keeper?.keep(step.kept);
+        this.#emit({ kind: 'view', view: step.view, origin: origin === 'disk' ? 'disk' : 'store' });
         this.#headTaken(step);
         return;
       case 'beat':
@@ -280,40 +276,30 @@ export class Subscriber {
   #headTaken({ view, advanced }: { readonly view: ClusterView; readonly advanced: boolean }): void {
     if (advanced) this.#emit({ kind: 'beat', cluster: view.cluster, atMonotonicMs: this.#nowMs() });
     const isNews = this.#components.roster.noticed(view.cluster, view.head.rosterSeen);
-    if (isNews && this.#nowMs() - this.#rosterAskedAtMs >= ROSTER_ASK_INTERVAL_MS) this.#askRoster();
+    if (isNews) for (const follower of this.#followers) follower.askRosterSoon();
   }
 
-  #rejected(cluster: ClusterId, step: Extract<ReplicaStep, { kind: 'rejected' }>): void {
-    const { clause, reason, message } = step;
+  #rejected(cluster: ClusterId, { clause, reason, message, store }: RejectedStep): void {
     this.#components.metrics
       .counter('isthmus_record_rejected_total', 'Heads and record sets that were refused', ['cluster', 'reason'])
       .add({ cluster, reason });
     this.#components.log.warn('a cluster was refused, its last good stays', {
       cluster,
+      store,
       clause,
       reason,
       detail: message,
     });
-    this.#emit({ kind: 'rejected', cluster, clause, reason, message });
-  }
-
-  #storeCameUp(): void {
-    this.#ownHead.doubt();
-    this.#emit({ kind: 'storeUp' });
-  }
-
-  #lookFailed(key: string, error: unknown): void {
-    if (this.#stop.signal.aborted) return;
-    this.#components.log.debug('the store could not be asked', { key, error: errorText(error) });
-    this.#link.failed(error);
+    this.#emit({ kind: 'rejected', cluster, clause, reason, message, ...(store === undefined ? {} : { store }) });
   }
 
   /** The next poll offers it again. */
-  #fetchFailed(cluster: string, error: unknown): void {
+  #fetchFailed(cluster: string, error: unknown, from: number): void {
     if (this.#stop.signal.aborted) return;
-    this.#components.log.debug('a cluster could not be read', { cluster, error: errorText(error) });
+    const store = this.#followers[from]?.name;
+    this.#components.log.debug('a cluster could not be read', { cluster, store, error: errorText(error) });
     this.#components.metrics
-      .counter('isthmus_fetch_failures_total', 'Reads of a cluster from the store that failed', ['cluster'])
+      .counter('isthmus_fetch_failures_total', 'Reads of a cluster from a store that failed', ['cluster'])
       .add({ cluster });
   }
 

@@ -9,13 +9,15 @@ export type SyncEvent =
   | { readonly kind: 'view'; readonly view: ClusterView; readonly origin: 'store' | 'disk' }
   /** Its head advanced: the writer was alive between two looks at it. Comes with a new version too. */
   | { readonly kind: 'beat'; readonly cluster: ClusterId; readonly atMonotonicMs: number }
-  /** What the store offers was refused; the last good stays whole. Over with the next `view` or `beat` of the cluster. */
+  /** What a store offers was refused; the last good stays whole. Over with the next `view` or `beat` of the cluster. */
   | {
       readonly kind: 'rejected';
       readonly cluster: ClusterId;
       readonly clause: string;
       readonly reason: string;
       readonly message: string;
+      /** Name of the store that served it; absent for what was on disk. */
+      readonly store?: string;
     }
   | { readonly kind: 'roster'; readonly roster: Roster; readonly origin: 'store' | 'disk' }
   | { readonly kind: 'rosterRefused'; readonly reason: string; readonly message: string }
@@ -25,5 +27,7 @@ export type SyncEvent =
   | { readonly kind: 'withdrawn'; readonly cluster: ClusterId; readonly reason: string }
   /** The store may no longer hold what we published: for `Publisher.checkSoon`. */
   | { readonly kind: 'ownHeadDoubt' }
+  /** A store answers after none did; with several stores, the first of them. */
   | { readonly kind: 'storeUp' }
+  /** No store answers any more. */
   | { readonly kind: 'storeDown'; readonly message: string };

@@ -6,7 +6,8 @@ import { errorText } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { RECONNECT_BACK_OFF } from './controller-link.ts';
-import { ControllerRefusalError, type Upstream } from './upstream.ts';
+import type { Controllers } from './controllers.ts';
+import { ControllerRefusalError } from './upstream.ts';
 
 /**
  * Who this gateway is, as its controller says: asked at the start, and again whenever the controller comes back, because
@@ -16,7 +17,7 @@ export interface AttachmentComponents {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: Random;
-  readonly upstream: Pick<Upstream, 'attach'>;
+  readonly upstream: Pick<Controllers, 'attach'>;
 }
 
 export class Attachment {

@@ -14,8 +14,8 @@ export interface ControllerStreamSink {
   readonly ended: (reason: string) => void;
 }
 
-/** A restarted controller is noticed within 2 s at most; a missing one costs one connect attempt per 2 s. */
-export const RECONNECT_BACK_OFF: BackoffLimits = { initialMs: 100, maxMs: 2_000 };
+/** A controller that is back, or leads now, is noticed within 1 s; a missing one costs one connect attempt a second. */
+export const RECONNECT_BACK_OFF: BackoffLimits = { initialMs: 100, maxMs: 1_000 };
 
 type LinkState =
   | { readonly kind: 'idle' }

@@ -196,6 +196,32 @@ test('a service that comes and goes faster than envoy follows ends as it is last
   assert.ok(clusters.includes('two::127.0.0.1:1::'));
 });
 
+test('when another replica leads, the gateway goes there, and of the same configuration nothing is sent again', async () => {
+  await using site = await oneServiceSite();
+  const { folder, snapshot, agent } = site;
+  const leading = { name: 'a' };
+  const turnedAway = (own: string) => (): string | undefined =>
+    leading.name === own ? undefined : `not leader: ${leading.name} leads`;
+  await using made = new AsyncDisposableStack();
+  const authority = new TestAuthority();
+  const paths = ['a', 'b'].map((name) => join(folder.path, `${name}.sock`));
+  const [first = '', second = ''] = paths;
+  const a = made.use(await startController({ socketPath: first, authority, snapshot, turnedAway: turnedAway('a') }));
+  const b = made.use(await startController({ socketPath: second, authority, snapshot, turnedAway: turnedAway('b') }));
+  await agent.close();
+  const stateDir = join(folder.path, 'h');
+  const moved = made.use(await startAgent({ controllerSocket: first, furtherSockets: [second], stateDir }));
+  await moved.live(AbortSignal.timeout(WAIT_MS));
+  await programmed(a, snapshot);
+  const { envoyPid } = moved;
+  leading.name = 'b';
+  a.server.turnAway('not leader: b leads');
+  await programmed(b, snapshot);
+  assert.equal(await sentResources(b), 0);
+  assert.equal(moved.envoyPid, envoyPid);
+  assert.equal(b.attached.length, 1);
+});
+
 test('a gateway set without any cluster or listener goes live, not half an hour later', async () => {
   await using folder = await makeFolder();
   const controllerSocket = join(folder.path, 'c.sock');

@@ -14,6 +14,7 @@ import { bootstrapJson } from './bootstrap.ts';
 import { CheckedExports } from './checked-exports.ts';
 import { ConfigKeeper } from './config-keeper.ts';
 import { ControllerLink } from './controller-link.ts';
+import { Controllers } from './controllers.ts';
 import { Downstream } from './downstream.ts';
 import { EnvoyProcess, type EnvoyProcessInit } from './envoy-process.ts';
 import { type LastConfig, loadLastConfig } from './last-config.ts';
@@ -21,11 +22,11 @@ import { LeafKeeper } from './leaf-keeper.ts';
 import { ownSecretSnapshot } from './own-secret.ts';
 import { Reporter } from './reporter.ts';
 import { ResourceCache } from './resource-cache.ts';
-import { Upstream } from './upstream.ts';
 
 /** The process beside each Envoy, composed: see the files that it names. */
 export interface GatewayAgentInit {
-  readonly controllerSocket: string;
+  /** Where controllers of this site listen, at least one: looked up at every attempt. */
+  readonly controllerSockets: () => readonly string[];
   /** Name of this gateway instance, a DNS label; Envoy's node id. */
   readonly gateway: string;
   /** A folder of this gateway alone: sockets, bootstrap, last configuration. */
@@ -71,7 +72,7 @@ export async function runGatewayAgent(
   await mkdir(init.stateDir, { recursive: true, mode: 0o700 });
   const paths = pathsIn(init.stateDir);
   await using owned = new AsyncDisposableStack();
-  const upstream = new Upstream(components, { socketPath: init.controllerSocket, gateway: init.gateway });
+  const upstream = new Controllers(components, { sockets: init.controllerSockets, gateway: init.gateway });
   owned.defer(() => upstream.close());
   const kept = await loadLastConfig(paths.lastConfig, components.log);
   const attachment = await Attachment.first({ ...components, upstream }, kept?.attached, signal);
@@ -120,7 +121,7 @@ export async function runGatewayAgent(
 
 /** Whoever starts something hands it to the stack: it is stopped in the opposite order, also when a later start fails. */
 type Owned = AsyncDisposableStack;
-type WithUpstream = GatewayAgentComponents & { readonly upstream: Upstream };
+type WithUpstream = GatewayAgentComponents & { readonly upstream: Controllers };
 
 interface DeliveryInit {
   readonly kept: LastConfig | undefined;
@@ -161,7 +162,8 @@ function startReporter(components: WithUpstream & { admin: AdminClient }, owned:
   const checked = new CheckedExports({ cache });
   const reporter = new Reporter({
     ...components,
-    open: (ended) => components.upstream.openReport(ended),
+    targets: () => components.upstream.reportTargets,
+    open: (target, ended) => components.upstream.openReport(target, ended),
     checked: () => checked.services(),
   });
   reporter.start();

@@ -1,42 +1,36 @@
-import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { errorText } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { AdminClient } from './admin-client.ts';
-import { RECONNECT_BACK_OFF } from './controller-link.ts';
 import { NO_PROBES, type Probes, probeFilter, readProbes } from './probes.ts';
+import { ReportLine } from './report-line.ts';
 import type { ReportCall } from './upstream.ts';
 
-/** Asks Envoy how its peers and checked endpoints are, and tells the controller when that changes, and every 5 s. */
+/** Asks Envoy how its peers and checked endpoints are, and tells the controllers of this site. */
 export interface ReporterComponents {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: Random;
   readonly admin: AdminClient;
-  readonly open: (ended: (reason: string) => void) => ReportCall;
+  /** Whom to report to, read anew at every poll. */
+  readonly targets: () => readonly string[];
+  readonly open: (target: string, ended: (reason: string) => void) => ReportCall;
   /** Envoy cluster -> service, of exports with an active check. Read anew at every poll. */
   readonly checked: () => ReadonlyMap<string, string>;
 }
 
 /** A dead process leaves the published weight within 2 s: one check, this poll, and the controller's own way. */
 export const POLL_MS = 500;
-/** The controller takes a longer silence for a dead agent. */
-export const REPORT_MS = 5_000;
 
 export class Reporter {
   readonly #components: ReporterComponents;
-  readonly #backoff: Backoff;
+  readonly #lines = new Map<string, ReportLine>();
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  #call: ReportCall | undefined;
-  #redialAtMs = 0;
-  #lastSent = '';
-  #lastSentMs = Number.NEGATIVE_INFINITY;
 
   constructor(components: ReporterComponents) {
     this.#components = components;
-    this.#backoff = new Backoff({ random: components.random }, RECONNECT_BACK_OFF);
   }
 
   start(): void {
@@ -45,7 +39,7 @@ export class Reporter {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    this.#call?.cancel();
+    for (const line of this.#lines.values()) line.close();
     await this.#running;
   }
 
@@ -73,32 +67,24 @@ export class Reporter {
   }
 
   #report(probes: Probes | undefined): void {
-    const { clock } = this.#components;
     if (this.#stopped.signal.aborted) return;
-    const nowMs = clock.monotonicMs();
-    if (this.#call === undefined) {
-      if (nowMs < this.#redialAtMs) return;
-      this.#dial();
-    }
     const { peers, endpoints } = probes ?? NO_PROBES;
     const report = { peers: [...peers], endpoints: [...endpoints], envoyLive: probes !== undefined };
-    const text = JSON.stringify(report);
-    if (text === this.#lastSent && nowMs - this.#lastSentMs < REPORT_MS) return;
-    if (this.#call?.send(report) !== true) return;
-    this.#lastSent = text;
-    this.#lastSentMs = nowMs;
+    const targets = this.#components.targets();
+    for (const [target, line] of this.#lines) {
+      if (targets.includes(target)) continue;
+      this.#lines.delete(target);
+      line.close();
+    }
+    for (const target of targets) this.#line(target).report(report);
   }
 
-  #dial(): void {
-    const { clock, open } = this.#components;
-    this.#lastSent = '';
-    const dialledMs = clock.monotonicMs();
-    const call = open(() => {
-      if (this.#call !== call) return;
-      this.#call = undefined;
-      if (clock.monotonicMs() - dialledMs > REPORT_MS) this.#backoff.reset();
-      this.#redialAtMs = clock.monotonicMs() + this.#backoff.nextMs();
-    });
-    this.#call = call;
+  #line(target: string): ReportLine {
+    const known = this.#lines.get(target);
+    if (known !== undefined) return known;
+    const { open } = this.#components;
+    const line = new ReportLine({ ...this.#components, open: (ended) => open(target, ended) });
+    this.#lines.set(target, line);
+    return line;
   }
 }

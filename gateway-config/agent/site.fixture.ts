@@ -83,6 +83,7 @@ export interface TestControllerInit {
   /** Default: half a day. */
   readonly renewAfterMs?: number;
   readonly voidToken?: string;
+  readonly turnedAway?: () => string | undefined;
 }
 
 export async function startController(init: TestControllerInit): Promise<TestController> {
@@ -93,6 +94,7 @@ export async function startController(init: TestControllerInit): Promise<TestCon
     { clock, log, metrics },
     {
       listen: { socketPath: init.socketPath },
+      turnedAway: init.turnedAway,
       handlers: {
         attach: async (request) => {
           attached.push(request);
@@ -135,12 +137,14 @@ export interface TestAgent extends AsyncDisposable, GatewayAgent {}
 
 export async function startAgent(init: {
   readonly controllerSocket: string;
+  /** Of other replicas. */
+  readonly furtherSockets?: readonly string[];
   readonly stateDir: string;
   readonly signal?: AbortSignal;
 }): Promise<TestAgent> {
   const agent = await runGatewayAgent(
     {
-      controllerSocket: init.controllerSocket,
+      controllerSockets: () => [init.controllerSocket, ...(init.furtherSockets ?? [])],
       stateDir: init.stateDir,
       gateway: GATEWAY,
       envoy: {

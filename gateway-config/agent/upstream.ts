@@ -31,7 +31,7 @@ import { errorText, IsthmusError } from '../../runtime/errors.ts';
 import { GATEWAY_METADATA, METHODS } from '../xds/agent-service.ts';
 import { checkSocketPath } from '../xds/unix-socket.ts';
 
-/** The agent's calls to its controller. One channel; every call says by itself whether it succeeded. */
+/** The agent's calls to one controller. One channel; every call says by itself whether it succeeded. */
 export class ControllerCallError extends IsthmusError {
   constructor(what: string, cause: unknown) {
     super('controller-call', `${what} failed: ${errorText(cause)}`, { cause });
@@ -46,9 +46,14 @@ export class ControllerRefusalError extends IsthmusError {
 }
 
 /** A call that is answered from memory by a process on the same host. */
-const CALL_DEADLINE_MS = 5_000;
+export const CALL_DEADLINE_MS = 5_000;
 /** grpc-js waits this long before it dials again; the agent's own back-off is on top. */
 const RECONNECT_MS = { initial: 100, max: 1_000 };
+/**
+ * A process that is stopped keeps its sockets open. Below the lease of a leader, so that its gateways look for the next
+ * one in time; above what a controller takes for its longest turn.
+ */
+const KEEPALIVE_MS = { time: 2_000, timeout: 3_000 };
 /** Above the largest response of the controller. */
 const RESPONSE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -87,6 +92,8 @@ export class Upstream {
     this.#client = new Client(`unix:${init.socketPath}`, credentials.createInsecure(), {
       'grpc.initial_reconnect_backoff_ms': RECONNECT_MS.initial,
       'grpc.max_reconnect_backoff_ms': RECONNECT_MS.max,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS.time,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_MS.timeout,
       'grpc.max_receive_message_length': RESPONSE_BYTES_MAX,
       'grpc.max_send_message_length': -1,
       // Retry buffers grow as long as a stream lives, and ours live for weeks.
@@ -98,15 +105,19 @@ export class Upstream {
   }
 
   /** @throws ControllerCallError, ControllerRefusalError */
-  attach(instance: string): Promise<AttachResponse> {
+  attach(instance: string, deadlineMs = CALL_DEADLINE_MS): Promise<AttachResponse> {
     const request = { gateway: this.#gateway, instance };
-    return this.#unary({ path: METHODS.attach, request: AttachRequestSchema, response: AttachResponseSchema }, request);
+    const method = { path: METHODS.attach, request: AttachRequestSchema, response: AttachResponseSchema };
+    return this.#unary(method, request, deadlineMs);
   }
 
   /** @throws ControllerCallError */
-  signLeaf(request: { publicKey: Uint8Array; proof: Uint8Array }): Promise<SignLeafResponse> {
+  signLeaf(
+    request: { publicKey: Uint8Array; proof: Uint8Array },
+    deadlineMs = CALL_DEADLINE_MS,
+  ): Promise<SignLeafResponse> {
     const method = { path: METHODS.signLeaf, request: SignLeafRequestSchema, response: SignLeafResponseSchema };
-    return this.#unary(method, { gateway: this.#gateway, ...request });
+    return this.#unary(method, { gateway: this.#gateway, ...request }, deadlineMs);
   }
 
   openAds(events: AdsCallEvents): AdsCall {
@@ -166,6 +177,7 @@ export class Upstream {
   #unary<Request extends DescMessage, Response extends DescMessage>(
     method: { readonly path: string; readonly request: Request; readonly response: Response },
     request: MessageInitShape<Request>,
+    deadlineMs: number,
   ): Promise<MessageShape<Response>> {
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest<MessageShape<Request>, MessageShape<Response>>(
@@ -173,7 +185,7 @@ export class Upstream {
         (message) => Buffer.from(toBinary(method.request, message)),
         (bytes) => fromBinary(method.response, bytes),
         create(method.request, request),
-        { deadline: this.#clock.epochMs() + CALL_DEADLINE_MS },
+        { deadline: this.#clock.epochMs() + deadlineMs },
         (error, response) => {
           if (error?.code === status.FAILED_PRECONDITION) reject(new ControllerRefusalError(error.details));
           else if (error !== null || response === undefined) reject(new ControllerCallError(method.path, error));

@@ -17,6 +17,13 @@ import { http2Server } from './http-options.ts';
 import { durationOf, extensionChoice, fromAds, socketAddress } from './messages.ts';
 import { IDLE_TIMEOUT_MS } from './settings.ts';
 
+// The same in the listener of every service; encoding reads them only.
+const EARLY_HEADERS = egressEarlyHeaders();
+const HTTP2 = http2Server();
+const IDLE_TIMEOUT = durationOf(IDLE_TIMEOUT_MS);
+const FROM_ADS = fromAds();
+const ROUTER = extensionChoice('router', RouterSchema, { suppressEnvoyHeaders: true });
+
 /**
  * `egress|NS/NAME:PORT` for HTTP/1.1, h2c and gRPC alike: workloads speak what they like, the route is the same. All
  * that changes with endpoints, weights or order is in the route table, so the listener stays.
@@ -32,14 +39,14 @@ export function egressHttpListener(frame: Frame, egress: EgressIR): TypedResourc
           extensionChoice('http', HttpConnectionManagerSchema, {
             statPrefix: 'egress',
             codecType: CodecType.AUTO,
-            http2ProtocolOptions: http2Server(),
+            http2ProtocolOptions: HTTP2,
             serverHeaderTransformation: ServerHeader.PASS_THROUGH,
             generateRequestId: false,
-            streamIdleTimeout: durationOf(IDLE_TIMEOUT_MS),
-            earlyHeaderMutationExtensions: [egressEarlyHeaders()],
+            streamIdleTimeout: IDLE_TIMEOUT,
+            earlyHeaderMutationExtensions: [EARLY_HEADERS],
             accessLog: [egressHttpLog(frame, egress)],
-            routeSpecifier: { case: 'rds', value: { routeConfigName: name, configSource: fromAds() } },
-            httpFilters: [extensionChoice('router', RouterSchema, { suppressEnvoyHeaders: true })],
+            routeSpecifier: { case: 'rds', value: { routeConfigName: name, configSource: FROM_ADS } },
+            httpFilters: [ROUTER],
           }),
         ],
       },

@@ -2,7 +2,8 @@
  * The second pure step: GatewayIR to xDS resources. A part of the IR that keeps its identity keeps its resources without
  * being looked into, so the cost follows the change.
  */
-import type { EgressIR, ExportIR, GatewayIR, PeerIR } from '../ir.ts';
+import { compareText } from '../../federation/model/ids.ts';
+import type { EgressIR, ExportIR, GatewayIR, IngressIR, PeerIR } from '../ir.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { EMPTY_SNAPSHOT } from '../snapshot.ts';
 import { exportCluster } from './cluster-export.ts';
@@ -33,15 +34,23 @@ interface Made {
 }
 
 /** One list of the IR. The same list under the same context needs no look at its items. */
-interface Section {
-  readonly items: readonly unknown[];
+interface Section<T> {
+  readonly items: readonly T[];
   readonly context: unknown;
-  readonly made: ReadonlyMap<string, Made>;
+  /** One for each item. */
+  readonly made: readonly Made[];
 }
 
-type Sections = Readonly<Record<'peers' | 'exports' | 'ingress' | 'egress' | 'eastWest', Section>>;
+interface Sections {
+  readonly peers: Section<PeerIR>;
+  readonly exports: Section<ExportIR>;
+  readonly ingress: Section<IngressIR>;
+  readonly egress: Section<EgressIR>;
+  readonly eastWest: Section<GatewayIR['eastWest']>;
+}
 
 interface SectionPlan<T> {
+  /** Sorted by key. */
   readonly items: readonly T[];
   /** All that the items may depend on besides themselves and the frame. */
   readonly context: unknown;
@@ -110,19 +119,31 @@ function makeSections(frame: Frame, ir: GatewayIR, last: Sections | undefined, e
   };
 }
 
-function makeSection<T>(last: Section | undefined, edit: SnapshotEdit, plan: SectionPlan<T>): Section {
-  const { items, context } = plan;
+/** Goes along both lists at once: of an item that is where it was, nothing but its identity is looked at. */
+function makeSection<T>(last: Section<T> | undefined, edit: SnapshotEdit, plan: SectionPlan<T>): Section<T> {
+  const { items, context, keyOf } = plan;
   if (last?.items === items && last.context === context) return last;
-  const made = new Map<string, Made>();
+  const before = last?.items ?? [];
+  const made: Made[] = [];
+  let passed = 0;
+  const dropWhile = (isGone: (item: T) => boolean): void => {
+    for (let old = before[passed]; old !== undefined && isGone(old); old = before[passed]) {
+      edit.replace(last?.made[passed]?.resources ?? [], []);
+      passed += 1;
+    }
+  };
   for (const item of items) {
-    const key = plan.keyOf(item);
-    const known = last?.made.get(key);
-    const isUntouched = last?.context === context && known?.from[0] === item;
+    if (item !== before[passed]) dropWhile((old) => compareText(keyOf(old), keyOf(item)) < 0);
+    const old = before[passed];
+    const isSame = old === item || (old !== undefined && keyOf(old) === keyOf(item));
+    const known = isSame ? last?.made[passed] : undefined;
+    if (isSame) passed += 1;
+    const isUntouched = last?.context === context && old === item && known !== undefined;
     const next = isUntouched ? known : makeOne(known, item, plan);
     if (next !== known) edit.replace(known?.resources ?? [], next.resources);
-    made.set(key, next);
+    made.push(next);
   }
-  for (const [key, { resources }] of last?.made ?? []) if (!made.has(key)) edit.replace(resources, []);
+  dropWhile(() => true);
   return { items, context, made };
 }
 

@@ -14,9 +14,14 @@ import { ATTEMPTS_PER_TIER, LOCAL_WEIGHT, RETRIES_MAX } from './settings.ts';
 
 const PRIORITY_GROUP = 'envoy.router.cluster_specifier_plugin.priority_group';
 
+export interface ChosenCluster {
+  readonly name: string;
+  readonly weight: number;
+}
+
 interface Group {
   readonly name: string;
-  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  readonly clusters: readonly ChosenCluster[];
 }
 
 export function clusterChoice(egress: EgressIR): RouteAction['clusterSpecifier'] {
@@ -28,13 +33,18 @@ export function attemptsOf(egress: EgressIR): number {
   return isTiered(egress) ? Math.max(groupsOf(egress).length, RETRIES_MAX + 1) : RETRIES_MAX + 1;
 }
 
-function isTiered(egress: EgressIR): boolean {
+export function isTiered(egress: EgressIR): boolean {
   return egress.tiers.length > 1;
 }
 
-function weighted(egress: EgressIR): RouteAction['clusterSpecifier'] {
+/** Of one tier at most. */
+export function weightedClusters(egress: EgressIR): readonly ChosenCluster[] {
   const local = egress.local.length === 0 ? [] : [localChoice(egress)];
-  const clusters = [...local, ...(egress.tiers[0] ?? []).map(peerChoice)];
+  return [...local, ...(egress.tiers[0] ?? []).map(peerChoice)];
+}
+
+function weighted(egress: EgressIR): RouteAction['clusterSpecifier'] {
+  const clusters = [...weightedClusters(egress)];
   return create(RouteActionSchema, { clusterSpecifier: { case: 'weightedClusters', value: { clusters } } })
     .clusterSpecifier;
 }
@@ -77,10 +87,10 @@ function turned(tier: readonly WeightedPeer[], turn: number): Group['clusters'] 
   });
 }
 
-function localChoice(egress: EgressIR): Group['clusters'][number] {
+function localChoice(egress: EgressIR): ChosenCluster {
   return { name: localClusterName(egress.service), weight: LOCAL_WEIGHT };
 }
 
-function peerChoice(member: WeightedPeer): Group['clusters'][number] {
+function peerChoice(member: WeightedPeer): ChosenCluster {
   return { name: peerClusterName(member.cluster), weight: member.weight };
 }

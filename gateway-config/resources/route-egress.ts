@@ -3,10 +3,17 @@
  * holds order and weights, so every failover decision is a single small change that moves no connection.
  */
 import { create } from '@bufbuild/protobuf';
-import type { HeaderMatcher, RetryPolicy, Route } from '../gen/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  HeaderMatcher,
+  RetryPolicy,
+  Route,
+  RouteMatch,
+} from '../gen/envoy/config/route/v3/route_components_pb.ts';
 import {
   HeaderMatcherSchema,
   RetryPolicySchema,
+  RouteActionSchema,
+  RouteMatchSchema,
   RouteSchema,
 } from '../gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.ts';
@@ -18,10 +25,13 @@ import { encodeResource } from './encode.ts';
 import { retryElsewhere } from './endpoint-retry.ts';
 import type { Frame } from './frame.ts';
 import { durationOf, setHeader } from './messages.ts';
-import { attemptsOf, clusterChoice } from './route-clusters.ts';
+import { attemptsOf } from './route-clusters.ts';
+import { encodedChoice } from './route-choice.ts';
+import { type EncodedField, encodedField, withEncoded } from './encoded-field.ts';
 import * as settings from './settings.ts';
 
 const NO_BACKEND_STATUS = 503;
+const ROUTE_TIMEOUT = durationOf(settings.ROUTE_TIMEOUT_MS);
 
 export function egressRoute(frame: Frame, egress: EgressIR): TypedResource {
   const name = egressName(egress.service);
@@ -41,50 +51,78 @@ export function egressRoute(frame: Frame, egress: EgressIR): TypedResource {
 
 function routesOf(frame: Frame, egress: EgressIR): Route[] {
   if (egress.local.length === 0 && egress.tiers.length === 0) return [nowhere(egress)];
-  const repeatable = create(HeaderMatcherSchema, {
-    name: ':method',
-    headerMatchSpecifier: stringMatch({ case: 'safeRegex', value: { regex: settings.REPEATABLE_METHODS } }),
-  });
-  const anyMarker = create(HeaderMatcherSchema, {
-    name: HEADER.reply,
-    headerMatchSpecifier: { case: 'presentMatch', value: true },
-  });
-  const unsent = create(HeaderMatcherSchema, {
-    name: HEADER.reply,
-    headerMatchSpecifier: stringMatch({ case: 'exact', value: 'unsent' }),
-  });
-  return [
-    route(frame, egress, [repeatable], settings.REPEATABLE_RETRY_ON, anyMarker),
-    route(frame, egress, [], settings.ONCE_RETRY_ON, unsent),
-  ];
-}
-
-function route(
-  frame: Frame,
-  egress: EgressIR,
-  headers: HeaderMatcher[],
-  retryOn: string,
-  marker: HeaderMatcher,
-): Route {
-  return create(RouteSchema, {
-    match: { pathSpecifier: { case: 'prefix', value: '/' }, headers },
-    action: {
-      case: 'route',
-      value: {
-        clusterSpecifier: clusterChoice(egress),
-        timeout: durationOf(settings.ROUTE_TIMEOUT_MS),
-        retryPolicy: retryPolicy(frame, egress, retryOn, marker),
+  const choice = encodedChoice(egress);
+  const attempts = attemptsOf(egress);
+  return [repeatable(frame, attempts), once(frame, attempts)].map(({ match, action }) =>
+    create(RouteSchema, {
+      match,
+      action: {
+        case: 'route',
+        value: withEncoded(create(RouteActionSchema, { timeout: ROUTE_TIMEOUT }), [action, choice]),
       },
-    },
-    statPrefix: egress.service,
+      statPrefix: egress.service,
+    }),
+  );
+}
+
+/** All of a route but which service it is for and where it goes: the same for every service of one gateway set. */
+interface RouteKind {
+  readonly match: RouteMatch;
+  /** Fields of `RouteAction`. */
+  readonly action: EncodedField;
+}
+
+const kindsOf = new WeakMap<Frame, Map<string, RouteKind>>();
+
+function remembered(frame: Frame, key: string, make: () => RouteKind): RouteKind {
+  const kinds = kindsOf.get(frame) ?? new Map<string, RouteKind>();
+  kindsOf.set(frame, kinds);
+  const kind = kinds.get(key) ?? make();
+  kinds.set(key, kind);
+  return kind;
+}
+
+function repeatable(frame: Frame, attempts: number): RouteKind {
+  return remembered(frame, `repeatable ${attempts}`, () => {
+    const method = create(HeaderMatcherSchema, {
+      name: ':method',
+      headerMatchSpecifier: stringMatch({ case: 'safeRegex', value: { regex: settings.REPEATABLE_METHODS } }),
+    });
+    const anyMarker = create(HeaderMatcherSchema, {
+      name: HEADER.reply,
+      headerMatchSpecifier: { case: 'presentMatch', value: true },
+    });
+    const retries = retryPolicy(frame, attempts, settings.REPEATABLE_RETRY_ON, anyMarker);
+    return {
+      match: matchOf([method]),
+      action: encodedField(RouteActionSchema.field.retryPolicy, RetryPolicySchema, retries),
+    };
   });
 }
 
-function retryPolicy(frame: Frame, egress: EgressIR, retryOn: string, marker: HeaderMatcher): RetryPolicy {
+function once(frame: Frame, attempts: number): RouteKind {
+  return remembered(frame, `once ${attempts}`, () => {
+    const unsent = create(HeaderMatcherSchema, {
+      name: HEADER.reply,
+      headerMatchSpecifier: stringMatch({ case: 'exact', value: 'unsent' }),
+    });
+    const retries = retryPolicy(frame, attempts, settings.ONCE_RETRY_ON, unsent);
+    return {
+      match: matchOf([]),
+      action: encodedField(RouteActionSchema.field.retryPolicy, RetryPolicySchema, retries),
+    };
+  });
+}
+
+function matchOf(headers: HeaderMatcher[]): RouteMatch {
+  return create(RouteMatchSchema, { pathSpecifier: { case: 'prefix', value: '/' }, headers });
+}
+
+function retryPolicy(frame: Frame, attempts: number, retryOn: string, marker: HeaderMatcher): RetryPolicy {
   return create(RetryPolicySchema, {
     ...retryElsewhere(),
     retryOn,
-    numRetries: attemptsOf(egress) - 1,
+    numRetries: attempts - 1,
     refreshClusterOnRetry: settings.REFRESH_CLUSTER_ON_RETRY,
     retriableHeaders: [
       marker,

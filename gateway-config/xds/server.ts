@@ -46,6 +46,11 @@ export interface XdsServerInit {
     | { readonly socketPath: string }
     | { readonly address: string; readonly credentials: ServerCredentials };
   readonly handlers: AgentHandlers;
+  /**
+   * Why gateways are sent elsewhere now: another controller of this cluster leads. Their reports are heard all the same,
+   * so that this one knows what it must know when it leads. Default: never.
+   */
+  readonly turnedAway?: (() => string | undefined) | undefined;
 }
 
 /** 50,000 names of 150 octets, presented with their versions, on one reconnect. */
@@ -103,6 +108,11 @@ export class XdsServer {
 
   setSnapshot(snapshot: Snapshot): void {
     this.#streams.setSnapshot(snapshot);
+  }
+
+  /** Ends the streams of gateways, which then look for the controller that serves them. Reports go on. */
+  turnAway(message: string): void {
+    this.#streams.failAll(message);
   }
 
   /** ADS streams are refused as unavailable until the first snapshot is set. */
@@ -177,6 +187,12 @@ export class XdsServer {
 
   #ads(call: ServerDuplexStream<Buffer, Buffer>): void {
     const frameCall = asFrameCall(call);
+    const elsewhere = this.#init.turnedAway?.();
+    if (elsewhere !== undefined) {
+      call.on('error', () => undefined); // it is the answer
+      frameCall.fail('unavailable', elsewhere);
+      return;
+    }
     const [claimed] = call.metadata.get(GATEWAY_METADATA);
     const stream = this.#streams.open(frameCall, claimed?.toString());
     // An error that ends a call also emits `error`; without a listener it would end the process.
@@ -224,6 +240,11 @@ export class XdsServer {
     handler: (request: Request) => Promise<MessageInitShape<Schema>>,
   ): handleUnaryCall<Request, MessageShape<Schema>> {
     return (call, done) => {
+      const elsewhere = this.#init.turnedAway?.();
+      if (elsewhere !== undefined) {
+        done({ code: status.UNAVAILABLE, details: elsewhere });
+        return;
+      }
       handler(call.request).then(
         (response) => done(null, create(schema, response)),
         (error: unknown) => done(this.#toStatus(error)),

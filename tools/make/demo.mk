@@ -4,7 +4,7 @@ demo: install $(STAMPS)/tcpdump ## the main job: three sites, real gateways, loa
 	@bin/isthmus demo $(if $(KEEP),--keep) $(if $(JSON),--json)
 
 # Records the wire between the sites. Where it cannot be had the demo says so; only CI demands it.
-$(STAMPS)/tcpdump: tools/install-tcpdump.sh
+$(STAMPS)/tcpdump: tools/install-debian.sh
 	@mkdir -p $(STAMPS)
-	@if [ "$$(id -u)" = 0 ]; then tools/install-tcpdump.sh; fi
+	@if [ "$$(id -u)" = 0 ]; then tools/install-debian.sh tcpdump; fi
 	@touch $@

@@ -11,7 +11,7 @@ check: $(STAMPS)/generated ## types, lint, format
 format: $(STAMPS)/npm ## rewrite the sources in the project's format
 	@biome format --write .
 
-test: install $(STAMPS)/tcpdump ## unit, property, golden, contract and real-Envoy tests
+test: install $(STAMPS)/tcpdump $(STAMPS)/valkey $(STAMPS)/redis ## unit, property, golden, contract and real-Envoy tests
 	@node --test --test-concurrency=2 'runtime/**/*.test.ts' 'federation/**/*.test.ts' 'trust/**/*.test.ts' 'gateway-config/**/*.test.ts' 'topologies/**/*.test.ts' 'sources/**/*.test.ts' 'controller/**/*.test.ts' 'cli/**/*.test.ts' 'demo/**/*.test.ts' 'tests/**/*.test.ts'
 
 clean: ## remove what was built or generated in this folder, keep the per-user cache

@@ -1,6 +1,7 @@
 import type { JoinRequest, Lease, StoredRoster } from '../contract.ts';
 import { STORE_LIMITS } from '../contract.ts';
 import { checkRosterVersion } from '../fencing.ts';
+import { listJoin, type StoreBoards } from '../inspect.ts';
 import type { JoinEntry, JoinOffer } from '../join-rules.ts';
 import { answerJoin, joinRetainedSinceMs, offerJoin, requestJoin } from '../join-rules.ts';
 import type { LeaseEntry } from '../lease-rules.ts';
@@ -81,6 +82,21 @@ export class BoardTables {
   release(name: string, holder: string): void {
     const entry = releaseLease(this.#leaseEntry(name), holder);
     if (entry !== undefined) this.#keepLease(name, entry);
+  }
+
+  /** For people who look. Expired tokens that are still kept are among them. */
+  listed(nowMs: number): StoreBoards {
+    const joins = this.#sql.prepare('SELECT * FROM joins ORDER BY token_id').all().map(joinEntryIn);
+    const leases = this.#sql.prepare('SELECT name, holder, transitions, expires_at_ms FROM leases ORDER BY name').all();
+    return {
+      joins: joins.map(listJoin),
+      leases: leases.map((row) => ({
+        name: textIn(row, 'name'),
+        holder: textIn(row, 'holder'),
+        transitions: numberIn(row, 'transitions'),
+        expiresInMs: numberIn(row, 'expires_at_ms') - nowMs,
+      })),
+    };
   }
 
   #keepJoin(entry: JoinEntry): void {

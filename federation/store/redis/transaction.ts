@@ -1,0 +1,65 @@
+import { StoreUnavailableError } from '../contract.ts';
+import type { AnswerLimits, RedisConnection } from './connection.ts';
+import { COMMAND_TIMEOUT_MS, SMALL_ANSWER } from './connection.ts';
+import type { RedisCommand, Reply } from './reply.ts';
+import { accepted, listOf, RedisReplyError } from './reply.ts';
+
+/**
+ * Optimistic transactions: WATCH what the decision rests on, look, decide, change all of it by MULTI/EXEC. The server
+ * answers nil when somebody else has changed a watched key meanwhile; then everything is done again.
+ */
+export interface Look {
+  readonly watch: readonly string[];
+  readonly read: readonly RedisCommand[];
+  readonly limits?: AnswerLimits | undefined;
+}
+
+export interface Decision {
+  /** None: there is nothing to do. */
+  readonly changes: readonly RedisCommand[];
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Somebody loses each round, and somebody wins it: with few writers of a key, so many rounds are lost by a broken server only. */
+const ROUNDS_MAX = 50;
+
+/** The caller has the connection to itself. @throws what `decide` throws; nothing is changed then */
+export async function execute(
+  connection: RedisConnection,
+  look: Look,
+  decide: (replies: readonly Reply[]) => Promise<Decision> | Decision,
+): Promise<void> {
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    // UNWATCH: what an earlier transaction has watched and left is nothing to this one.
+    const opening: RedisCommand[] = [['UNWATCH'], ['WATCH', look.watch[0] ?? '', ...look.watch.slice(1)]];
+    const replies = accepted(await connection.call([...opening, ...look.read], look.limits ?? SMALL_ANSWER));
+    const { changes, timeoutMs = COMMAND_TIMEOUT_MS } = await decide(replies.slice(opening.length));
+    if (changes.length === 0) return;
+    const answers = await connection.call([['MULTI'], ...changes, ['EXEC']], { ...SMALL_ANSWER, timeoutMs });
+    // An error at queueing says more than the EXECABORT that follows on it.
+    const executed = accepted(answers).at(-1);
+    if (Array.isArray(executed)) return;
+  }
+  throw new StoreUnavailableError(`${connection.place} has many writers of the same data`, {
+    hint: 'do two controllers run as the same cluster?',
+  });
+}
+
+/** Several reads of one moment. */
+export async function snapshot(
+  connection: RedisConnection,
+  commands: readonly RedisCommand[],
+  limits: AnswerLimits,
+): Promise<readonly Reply[]> {
+  const answers = await connection.call([['MULTI'], ...commands, ['EXEC']], limits);
+  const executed = answers.at(-1);
+  if (!Array.isArray(executed)) {
+    accepted(answers);
+    throw new StoreUnavailableError(`${connection.place} does not carry out a transaction`);
+  }
+  for (const [index, reply] of listOf(executed).entries()) {
+    // Within EXEC the server does not say which command has failed; its place does.
+    if (reply instanceof RedisReplyError) throw new RedisReplyError(reply.message, String(commands[index]?.[1] ?? ''));
+  }
+  return listOf(executed);
+}

@@ -1,0 +1,99 @@
+import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { AdsCall, AdsCallEvents, Upstream } from './upstream.ts';
+
+/**
+ * One attempt to get an ADS stream: the controllers are asked one after the other until one accepts. A replica that does
+ * not lead says so at once; one whose process is stopped takes the connection and says nothing.
+ */
+export interface AdsCandidate {
+  readonly path: string;
+  readonly upstream: Pick<Upstream, 'openAds'>;
+}
+
+export interface AdsAttemptInit {
+  /** At least one, in the order of asking. */
+  readonly candidates: readonly AdsCandidate[];
+  readonly events: AdsCallEvents;
+  readonly onAccepted: (path: string) => void;
+  /** It did not answer in time: better asked last. */
+  readonly onSilent: (path: string) => void;
+}
+
+/** A controller answers from memory. A slower one is asked again with the next attempt. */
+const ACCEPT_WITHIN_MS = 1_500;
+
+export class AdsAttempt implements AdsCall {
+  readonly #clock: Clock;
+  readonly #init: AdsAttemptInit;
+  readonly #reasons: string[] = [];
+  #call: AdsCall | undefined;
+  #accepted = false;
+  #over = false;
+  #timer: Timer | undefined;
+
+  constructor(components: { readonly clock: Clock }, init: AdsAttemptInit) {
+    this.#clock = components.clock;
+    this.#init = init;
+    this.#ask(0);
+  }
+
+  write(frame: Uint8Array): boolean {
+    return this.#call?.write(frame) ?? true;
+  }
+
+  pause(): void {
+    this.#call?.pause();
+  }
+
+  resume(): void {
+    this.#call?.resume();
+  }
+
+  cancel(): void {
+    this.#call?.cancel();
+  }
+
+  #ask(index: number): void {
+    const { candidates, events, onAccepted } = this.#init;
+    const candidate = candidates[index];
+    if (candidate === undefined) {
+      this.#end(this.#reasons.join('; '));
+      return;
+    }
+    let isPresent = true;
+    const next = (reason: string): void => {
+      if (!isPresent) return;
+      isPresent = false;
+      this.#timer?.cancel();
+      this.#reasons.push(reason);
+      if (this.#accepted) this.#end(reason);
+      else this.#ask(index + 1);
+    };
+    const call = candidate.upstream.openAds({
+      accepted: () => {
+        if (!isPresent) return;
+        this.#timer?.cancel();
+        this.#accepted = true;
+        onAccepted(candidate.path);
+        events.accepted();
+      },
+      frame: events.frame,
+      drained: events.drained,
+      ended: next,
+    });
+    this.#call = call;
+    // Alone it is waited for: there is nobody else to ask.
+    if (candidates.length === 1) return;
+    this.#timer = this.#clock.after(ACCEPT_WITHIN_MS, () => {
+      this.#init.onSilent(candidate.path);
+      next(`no answer within ${ACCEPT_WITHIN_MS} ms`);
+      call.cancel();
+    });
+  }
+
+  #end(reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#init.events.ended(reason);
+  }
+}
