@@ -32,7 +32,10 @@ export class ControllerRefusedError extends IsthmusError {
 
 /** Answered as JSON. `POST` changes something; parameters are in the query of the path. */
 export async function askController(stateDir: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<unknown> {
-  const socketPath = await adminSocket(stateDir, async (socket, of) => (await ask(socket, of, 'GET')).body);
+  const socketPath = await adminSocket(
+    stateDir,
+    async (socket, of, signal) => (await ask(socket, of, 'GET', signal)).body,
+  );
   const { status, body } = await ask(socketPath, path, method).catch((error: unknown) => {
     throw unreachable(socketPath, error);
   });
@@ -51,9 +54,15 @@ export async function askController(stateDir: string, path: string, method: 'GET
   return JSON.parse(body) as unknown;
 }
 
-function ask(socketPath: string, path: string, method: 'GET' | 'POST'): Promise<{ status: number; body: string }> {
+function ask(
+  socketPath: string,
+  path: string,
+  method: 'GET' | 'POST',
+  stop?: AbortSignal,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const late = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const signal = stop === undefined ? late : AbortSignal.any([late, stop]);
     const asked = request({ socketPath, path, method, signal, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let length = 0;

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { adminSocket } from './admin-socket.ts';
+import { adminSocket, type AskSocket } from './admin-socket.ts';
 
 /** A state folder with sockets in name only, and what asking each of them gives. */
 async function folderWith(t: TestContext, sockets: Readonly<Record<string, unknown>>) {
@@ -51,4 +51,24 @@ test('the folder of a replica is a state folder for those who ask', async (t) =>
   const own = join(root, 'replicas', 'a');
   await mkdir(own, { recursive: true });
   assert.equal(await adminSocket(own, () => Promise.reject(new Error('not asked'))), join(own, 'admin.sock'));
+});
+
+test('once one says that it leads, the others are not waited for', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'isthmus-socket-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  for (const name of ['a', 'b']) {
+    await mkdir(join(root, 'replicas', name), { recursive: true });
+    await writeFile(join(root, 'replicas', name, 'admin.sock'), '');
+  }
+  const given: AbortSignal[] = [];
+  const ask: AskSocket = async (path, _, signal) => {
+    if (path.includes('/b/')) return JSON.stringify({ kind: 'leader' });
+    given.push(signal);
+    return new Promise(() => undefined);
+  };
+  assert.equal(await adminSocket(root, ask), join(root, 'replicas', 'b', 'admin.sock'));
+  assert.deepEqual(
+    given.map(({ aborted }) => aborted),
+    [true],
+  );
 });

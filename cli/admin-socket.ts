@@ -9,11 +9,10 @@ import type { RoleObject } from '../controller/views/role.ts';
  */
 const SOCKET = 'admin.sock';
 
-/** @param ask gives what the controller behind a socket answers to a path, or rejects */
-export async function adminSocket(
-  stateDir: string,
-  ask: (socketPath: string, path: string) => Promise<string>,
-): Promise<string> {
+/** Gives what the controller behind a socket answers to a path, or rejects. */
+export type AskSocket = (socketPath: string, path: string, signal: AbortSignal) => Promise<string>;
+
+export async function adminSocket(stateDir: string, ask: AskSocket): Promise<string> {
   const sole = join(stateDir, SOCKET);
   const replicas = (await namesIn(join(stateDir, 'replicas')))
     .map((name) => join(stateDir, 'replicas', name, SOCKET))
@@ -22,7 +21,13 @@ export async function adminSocket(
   const candidates = [...(existsSync(sole) ? [sole] : []), ...replicas];
   const [only] = candidates;
   if (candidates.length === 1 && only !== undefined) return only;
-  return await firstToLead(candidates, (path) => roleOf(path, ask));
+  const found = new AbortController();
+  try {
+    return await firstToLead(candidates, (path) => roleOf(path, ask, found.signal));
+  } finally {
+    // A question to a controller that hangs would keep the command from ending.
+    found.abort();
+  }
 }
 
 /** As soon as one says that it leads; otherwise any that answers, when all have had their chance. */
@@ -43,13 +48,10 @@ async function firstToLead(
   return await Promise.race([found.promise, all]);
 }
 
-async function roleOf(
-  path: string,
-  ask: (socketPath: string, path: string) => Promise<string>,
-): Promise<RoleObject['kind'] | undefined> {
+async function roleOf(path: string, ask: AskSocket, signal: AbortSignal): Promise<RoleObject['kind'] | undefined> {
   try {
     // The controller is this program in another process.
-    const role = JSON.parse(await ask(path, '/v1/role')) as RoleObject;
+    const role = JSON.parse(await ask(path, '/v1/role', signal)) as RoleObject;
     return role.kind;
   } catch {
     // It has ended, or hangs.

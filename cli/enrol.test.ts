@@ -117,7 +117,7 @@ test('a token admits one site once, and none when it is wrong or over', async (t
   const reuse = await isthmus(t, joinArguments(join(folder, 'thief'), token));
   assert.deepEqual([reuse.code, /has been used/.test(reuse.stderr)], [1, true], reuse.stderr);
   const again = await isthmus(t, joinArguments(west, token));
-  assert.deepEqual([again.code, /belongs to a site already/.test(again.stderr)], [1, true], again.stderr);
+  assert.deepEqual([again.code, /belongs to a site already/.test(again.stderr)], [2, true], again.stderr);
   const wrong = await isthmus(t, joinArguments(join(folder, 'wrong'), 'isthmus1.nonsense'));
   assert.equal(wrong.code, 2, wrong.stderr);
 
@@ -155,7 +155,7 @@ test('init in the folder of a site, or beside its running controller, changes no
   const { code } = await controller.end('SIGTERM');
   assert.equal(code, 0, controller.output);
   const again = await isthmus(t, initArguments(east, 0));
-  assert.deepEqual([again.code, /belongs to a site already/.test(again.stderr)], [1, true], again.stderr);
+  assert.deepEqual([again.code, /belongs to a site already/.test(again.stderr)], [2, true], again.stderr);
   assert.equal(await readFile(join(east, 'trust', 'root.pem'), 'utf8'), root);
 });
 

@@ -91,7 +91,9 @@ async function putFirstRoster(url: string, site: NewSite, { rosterBytes }: Found
 export class StoreTakenError extends IsthmusError {
   constructor(url: string, clusterset: string) {
     super('store-taken', `the store ${displayStoreUrl(url)} already has a clusterset ${clusterset}`, {
-      hint: 'join that one with a token of its authority, or found one of another name',
+      hint:
+        'join that one with a token of its authority, or found one of another name. If it is what an attempt left behind, ' +
+        'take it away there first (of Redis or Valkey: the keys isthmus:{...} of that name)',
     });
   }
 }
@@ -129,7 +131,7 @@ export async function joinSite(
   for (const url of site.store) await checkStoreAddress(url);
   using _lock = await lockFolder(folder);
   for (const url of site.store) await tryLogin(url, token);
-  await using store = await openStore(reachedFromHere(token.store, site.store[0]), {
+  await using store = await openStore(reachedFromHere(token.store, site.store), {
     ...components,
     clusterset: token.clustersetDomain,
     identity: { kind: 'joiner', tokenId: token.tokenId, storeSecret: token.storeSecret.reveal() },

@@ -28,6 +28,8 @@ const LASTING_CODES: ReadonlySet<string> = new Set([
   'roster-refused',
   'no-root-key',
   'state-folder-in-use',
+  'already-enrolled',
+  'store-taken',
 ]);
 
 /** A command that has said everything and only wants another exit code. */

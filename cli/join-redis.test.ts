@@ -176,6 +176,10 @@ test('an authority whose store has a login makes no token before it knows one fo
   assert.match(refused.stderr, /--join-store/);
   const taken = await lab.token('--join-store', lab.url('isthmus_join'));
   assert.equal(taken.code, 0, taken.stderr);
+  assert.doesNotMatch(taken.stderr, /warning/);
+  const strange = await lab.token('--join-store', 'redis://isthmus_join:s3cr3t@elsewhere:1');
+  assert.deepEqual([strange.code, /^warning: .*elsewhere:1/m.test(strange.stderr)], [0, true], strange.stderr);
+  assert.doesNotMatch(strange.stderr, /s3cr3t/);
   const missing = await lab.token('--join-store', 'redis://isthmus_join@h?password-file=/nonexistent/password');
   assert.deepEqual([missing.code, /\/nonexistent\/password/.test(missing.stderr)], [2, true], missing.stderr);
   const secret = await lab.token('--join-store', 'redis://isthmus_join:s3cr3t@h:0');
@@ -218,6 +222,6 @@ test('a store that has another clusterset of the name is refused, and founding a
   const again = await lab.init();
   assert.equal(again.code, 0, again.stderr);
   const other = await lab.init('--state-dir', lab.site('other'));
-  assert.equal(other.code, 1, other.stderr);
+  assert.equal(other.code, 2, other.stderr);
   assert.match(other.stderr, /already has a clusterset prod\.example\.org/);
 });

@@ -124,12 +124,12 @@ describe('a Valkey', () => {
   ] as const) {
     test(`that holds something else in the place of ${what} (${command[0]}) is told by its key, and left as it is`, async (t) => {
       await server.cli(...command);
-      const before = await server.cli('DUMP', key).catch(String);
+      const found = await server.cli('DUMP', key).catch(String);
       const { code, reasons, text } = await check(t, `redis://west:qwertz@127.0.0.1:${server.port}`);
       assert.equal(code, 3, text);
       assert.ok(reasons.includes('RosterNotVerified'), text);
       assert.ok(text.includes(key), text);
-      assert.equal(await server.cli('DUMP', key).catch(String), before);
+      assert.equal(await server.cli('DUMP', key).catch(String), found);
       await server.cli('DEL', key);
     });
   }

@@ -103,7 +103,7 @@ export class Controller {
       {
         cluster: config.cluster,
         onHeard: (cluster) => this.#heard(cluster),
-        onMembers: (active) => this.#firstSync.know(active),
+        onMembers: (active) => this.#firstSync.know(active.filter((cluster) => this.#mayBeInUse(cluster))),
       },
     );
     this.#subscriber = this.#makeSubscriber();
@@ -205,7 +205,7 @@ export class Controller {
     this.role.start();
     this.#firstPush = untilFirstSync(
       { ...this.#components, store: this.stores, firstSync: this.#firstSync },
-      { signal: this.#stop.signal, onProgress: () => this.#push() },
+      { signal: this.#stop.signal, onProgress: () => this.#progressed() },
     );
   }
 
@@ -224,6 +224,15 @@ export class Controller {
     this.#resolver.close();
   }
 
+  /**
+   * Whether gateways may have been programmed with this cluster: not without its mark, which is on disk before anything of
+   * it is used. Else a member that never published would keep a restart in the dark from serving all the others.
+   */
+  #mayBeInUse(cluster: ClusterId): boolean {
+    const { areMarksWhole, marks } = this.#parts;
+    return !areMarksWhole || marks.peer(cluster) !== undefined;
+  }
+
   #push(): void {
     if (this.#firstSync.complete) this.xds.setSnapshot(this.engine.derived.snapshot);
   }
@@ -231,7 +240,11 @@ export class Controller {
   #heard(cluster: ClusterId): void {
     const waited = !this.#firstSync.complete;
     this.#firstSync.heard(cluster);
-    if (!waited || !this.#firstSync.complete) return;
+    if (waited) this.#progressed();
+  }
+
+  #progressed(): void {
+    if (!this.#firstSync.complete) return;
     // What was just heard must be in the first snapshot. Not earlier: a hundred clusters would be merged a hundred times.
     this.engine.settle();
     this.#push();

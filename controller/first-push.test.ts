@@ -76,4 +76,6 @@ test('a store that never answers holds up the gateways for a bounded time only',
   assert.equal(s.firstSync.complete, false);
   await s.clock.advance(5_000);
   assert.equal(s.firstSync.complete, true);
+  assert.deepEqual(s.firstSync.missed, [WEST], 'nobody has said that west never published');
+  assert.equal(s.firstSync.message, 'gateways were programmed without west');
 });

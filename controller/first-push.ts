@@ -41,7 +41,8 @@ export async function untilFirstSync(
       giveUpAtMs = Math.min(giveUpAtMs, clock.monotonicMs() + READ_ALL_MS);
       const isOver = clock.monotonicMs() >= giveUpAtMs;
       // What one store lacks another may hold: only all of them together say who never published.
-      if (told.length === listings.length || isOver) firstSync.listed(new Set(told.flatMap((set) => [...set])));
+      const areAll = told.length === listings.length;
+      if (areAll || isOver) firstSync.listed(areAll ? new Set(told.flatMap((set) => [...set])) : undefined);
       if (isOver) firstSync.giveUp();
       onProgress();
     }

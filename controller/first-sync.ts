@@ -44,10 +44,13 @@ export class FirstSync {
     for (const cluster of members) if (!this.#heard.has(cluster)) this.#waiting.add(cluster);
   }
 
-  /** The store told which clusters have published; members that never did are not waited for. */
-  listed(published: ReadonlySet<ClusterId>): void {
+  /**
+   * The store told which clusters have published; members that never did are not waited for. Absent: of several stores
+   * only some have told, so that who is nowhere is not known.
+   */
+  listed(published?: ReadonlySet<ClusterId>): void {
     this.#storeListed = true;
-    if (this.#complete) return;
+    if (this.#complete || published === undefined) return;
     for (const cluster of this.#waiting) if (!published.has(cluster)) this.#waiting.delete(cluster);
     this.#settle();
   }

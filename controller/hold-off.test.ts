@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManualClock } from '../runtime/clock.ts';
+import { type Clock, ManualClock } from '../runtime/clock.ts';
 import { HoldOff } from './hold-off.ts';
 
 function started(): { clock: ManualClock; holdOff: HoldOff; runs: number[] } {
@@ -74,6 +74,30 @@ test('a change that does not wait takes along what does', async () => {
   assert.deepEqual(runs, [1_000]);
   await clock.advance(2_000);
   assert.deepEqual(runs, [1_000]);
+});
+
+test('a run that takes long leaves as much time to others before the next', async () => {
+  const clock = new ManualClock();
+  let tookMs = 0;
+  const running: Clock = {
+    epochMs: () => clock.epochMs(),
+    monotonicMs: () => clock.monotonicMs() + tookMs,
+    after: (delayMs, task) => clock.after(delayMs, task),
+    sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
+  };
+  let runs = 0;
+  const run = (): void => {
+    runs += 1;
+    tookMs += 300;
+  };
+  const holdOff = new HoldOff({ clock: running }, { quietMs: 10, maxMs: 50, run });
+  holdOff.mark();
+  await clock.advance(0);
+  holdOff.mark();
+  await clock.advance(299);
+  assert.equal(runs, 1);
+  await clock.advance(1);
+  assert.equal(runs, 2);
 });
 
 test('after closing nothing runs', async () => {

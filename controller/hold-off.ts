@@ -10,12 +10,17 @@ export interface HoldOffLimits {
   readonly maxMs: number;
 }
 
+/** Even where one run takes many seconds, news wait no longer than this for the next. */
+const REST_MS_MAX = 2_000;
+
 export class HoldOff {
   readonly #clock: Clock;
   readonly #limits: HoldOffLimits;
   readonly #run: () => void;
   #timer: Timer | undefined;
   #lastRunMs = Number.NEGATIVE_INFINITY;
+  #lastEndMs = Number.NEGATIVE_INFINITY;
+  #lastTookMs = 0;
   #firstMarkMs: number | undefined;
   #firstLaterMs: number | undefined;
   #closed = false;
@@ -50,9 +55,11 @@ export class HoldOff {
     this.#timer?.cancel();
   }
 
+  /** A run that took long is followed by a rest as long: half of the time stays for whoever brings the news. */
   #schedule(delayMs: number): void {
+    const restMs = Math.min(this.#lastTookMs, REST_MS_MAX) - (this.#clock.monotonicMs() - this.#lastEndMs);
     this.#timer?.cancel();
-    this.#timer = this.#clock.after(delayMs, () => this.#fire());
+    this.#timer = this.#clock.after(Math.max(delayMs, restMs), () => this.#fire());
   }
 
   #fire(): void {
@@ -61,5 +68,7 @@ export class HoldOff {
     this.#firstLaterMs = undefined;
     this.#lastRunMs = this.#clock.monotonicMs();
     this.#run();
+    this.#lastEndMs = this.#clock.monotonicMs();
+    this.#lastTookMs = this.#lastEndMs - this.#lastRunMs;
   }
 }

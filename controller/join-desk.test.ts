@@ -8,7 +8,7 @@ import { type Store, type StoredRoster, StoreUnavailableError } from '../federat
 import { MemoryShelf, MemoryStore } from '../federation/store/memory.ts';
 import type { StoreList } from '../federation/store/several.ts';
 import { SystemClock } from '../runtime/clock.ts';
-import { silentLogger } from '../runtime/log.ts';
+import { type LogFields, silentLogger } from '../runtime/log.ts';
 import { SystemRandom } from '../runtime/random.ts';
 import type { Roster } from '../trust/contract.ts';
 import { Journal } from '../trust/journal.ts';
@@ -32,6 +32,7 @@ class Link {
   state: 'up' | 'slow' | 'down' | 'hung' = 'up';
   /** `lost`: taken, and the writer hears of a failure. */
   rosters: 'taken' | 'lost' | 'refused' = 'taken';
+  #tries = 0;
 
   constructor() {
     this.store = new MemoryStore(components, { shelf: new MemoryShelf() });
@@ -57,7 +58,7 @@ class Link {
   }
 
   async #call(work: () => unknown): Promise<unknown> {
-    if (this.state === 'down') throw new StoreUnavailableError('the link is down');
+    if (this.state === 'down') throw new StoreUnavailableError(`the link is down, try ${(this.#tries += 1)}`);
     if (this.state === 'slow') await components.clock.sleep(SLOW_MS);
     if (this.state === 'hung') return await new Promise<never>(() => undefined);
     return await work();
@@ -97,7 +98,7 @@ class Authority {
   }
 
   /** As a start of the authority makes it: what it knows is in the journal, in its roster and in the stores. */
-  async desk(): Promise<JoinDesk> {
+  async desk(log = components.log): Promise<JoinDesk> {
     const trust = await loadSiteTrust(
       { folder: this.#folder, random: components.random },
       { clustersetDomain: DOMAIN, leafLifetimeMs: 3_600_000, cluster: parseClusterId('east'), authority: true },
@@ -111,9 +112,10 @@ class Authority {
       { name: 'new', store: this.new.reached },
     ];
     return new JoinDesk(
-      { ...components, store, journal, rootKey: trust.rootKey, rootCertificate },
+      { ...components, log, store, journal, rootKey: trust.rootKey, rootCertificate },
       {
         roster: () => this.#roster(),
+        draft: this.#folder.rosterDraft,
         onRoster: (_, bytes) => {
           this.#rosterBytes = bytes;
           return Promise.resolve();
@@ -183,6 +185,21 @@ test('a store that hangs keeps no joiner of the other one waiting', async (t) =>
   assert.ok(performance.now() - startedMs < 1_500, `${performance.now() - startedMs} ms`);
 });
 
+test('a store that is away is told once in the log, in however many words it fails, and again the next time', async (t) => {
+  const authority = await Authority.found(t);
+  const told: unknown[] = [];
+  const log = { ...silentLogger, warn: (_: string, fields?: LogFields) => void told.push(fields?.['store']) };
+  const desk = await authority.desk({ ...log, child: () => log });
+  authority.new.state = 'down';
+  for (let look = 0; look < 5; look += 1) await desk.look();
+  assert.deepEqual(told, ['new']);
+  authority.new.state = 'up';
+  await desk.look();
+  authority.new.state = 'down';
+  await desk.look();
+  assert.deepEqual(told, ['new', 'new']);
+});
+
 test('a token that a store could not take is offered there when it answers again', async (t) => {
   const authority = await Authority.found(t);
   const desk = await authority.desk();
@@ -234,4 +251,27 @@ test('a roster whose answers were lost is repeated octet for octet: no version h
   const [old, fresh] = [await authority.old.store.roster(), await authority.new.store.roster()];
   assert.equal(old?.version, 2);
   assert.deepEqual(Buffer.from(old.bytes), Buffer.from(fresh?.bytes ?? []));
+});
+
+test('a roster whose answers were lost with the authority itself is published by its next run as it was', async (t) => {
+  const authority = await Authority.found(t);
+  const dying = await authority.desk();
+  const [west, north] = [await authority.token(dying, 'west'), await authority.token(dying, 'north')];
+  const joining = authority.joining(west, authority.new);
+  while ((await authority.new.store.join.pending()).length === 0) await components.clock.sleep(5);
+  authority.old.rosters = 'lost';
+  authority.new.rosters = 'refused';
+  await dying.look();
+  assert.equal(authority.version, 1);
+  authority.old.state = 'down';
+  authority.new.rosters = 'taken';
+  const restarted = await authority.desk();
+  await restarted.look();
+  assert.equal((await joining).rosterVersion, 2);
+  const [old, fresh] = [await authority.old.store.roster(), await authority.new.store.roster()];
+  assert.deepEqual([old?.version, fresh?.version], [2, 2]);
+  assert.deepEqual(Buffer.from(old?.bytes ?? []), Buffer.from(fresh?.bytes ?? []));
+  authority.old.state = 'up';
+  authority.old.rosters = 'taken';
+  assert.equal(await authority.joined(restarted, north, authority.new), 3);
 });

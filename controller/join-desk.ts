@@ -3,7 +3,7 @@ import { type JoinRequest, STORE_LIMITS } from '../federation/store/contract.ts'
 import { listStores, type Stores } from '../federation/store/several.ts';
 import { BULK_TIMEOUT_MS, withDeadline } from '../federation/sync/deadline.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { errorText } from '../runtime/errors.ts';
+import { errorText, IsthmusError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import { admit } from '../trust/authority.ts';
@@ -16,12 +16,13 @@ import { signRoster } from '../trust/roster.ts';
 import { type JoinToken, makeToken, storeCredential } from '../trust/token.ts';
 import type { TokenState } from '../trust/token-ledger.ts';
 import { type Offer, OfferedBoard } from './offered-board.ts';
+import { RosterDraft, type SignedRoster } from './roster-draft.ts';
 
 /**
  * The authority's desk: makes tokens, judges the join requests that come through the stores, and publishes the roster that
  * names the new member. Order matters for a crash at any point: the journal first (a token is never redeemed twice),
- * then the roster, then the answer; each step is repeated harmlessly when the request is found again. Requests are looked
- * for in every store and answered where they are; a store that hangs delays its own joiners only.
+ * then the roster (on the own disk, then in the stores), then the answer; each step is repeated harmlessly when the
+ * request is found again. Requests are looked for in every store and answered where they are.
  */
 export interface JoinDeskComponents {
   readonly clock: Clock;
@@ -36,6 +37,8 @@ export interface JoinDeskComponents {
 
 export interface JoinDeskInit {
   readonly roster: () => Roster;
+  /** `roster-draft` in the state folder. Absent: in memory, for tests. */
+  readonly draft?: string | undefined;
   /** Called with each roster that was published. */
   readonly onRoster: (roster: Roster, bytes: Uint8Array) => Promise<void>;
 }
@@ -60,20 +63,13 @@ interface Desk {
   lastError: string | undefined;
 }
 
-interface Admission {
-  readonly tokenId: string;
-  readonly clusterCa: Uint8Array;
-  readonly roster: Roster;
-  readonly bytes: Uint8Array;
-}
-
 export class JoinDesk {
   readonly #components: JoinDeskComponents;
   readonly #init: JoinDeskInit;
   readonly #desks: readonly Desk[];
   /** The newest roster published here: the follower may hear of it later than the next request comes. */
   #published: Roster | undefined;
-  #attempt: Admission | undefined;
+  readonly #draft: RosterDraft;
   readonly #ignored = new Set<string>();
   /** Each admission builds on the roster of the one before: one at a time, whichever store it came from. */
   #serving: Promise<void> = Promise.resolve();
@@ -81,6 +77,7 @@ export class JoinDesk {
   constructor(components: JoinDeskComponents, init: JoinDeskInit) {
     this.#components = components;
     this.#init = init;
+    this.#draft = new RosterDraft({ path: init.draft, root: components.rootCertificate });
     this.#desks = listStores(components.store).map((listed) => ({
       board: new OfferedBoard(components, listed),
       working: undefined,
@@ -144,17 +141,22 @@ export class JoinDesk {
         await this.#inTurn(() => this.#serveAll(pending, desk.board));
       } catch (error) {
         desk.looked = true;
-        this.#lookFailed(desk, errorText(error));
+        this.#lookFailed(desk, error);
       }
     }
   }
 
-  #lookFailed(desk: Desk, error: string): void {
+  /** A server that hangs fails in two ways by turns, for as long as it hangs: told is what kind of failure it is. */
+  #lookFailed(desk: Desk, error: unknown): void {
     const { name: store } = desk.board.listed;
-    if (error !== desk.lastError) {
-      this.#components.log.warn('join requests could not be looked at, will try again', { store, error });
+    const kind = error instanceof IsthmusError ? error.code : errorText(error);
+    if (kind !== desk.lastError) {
+      this.#components.log.warn('join requests could not be looked at, will try again', {
+        store,
+        error: errorText(error),
+      });
     }
-    desk.lastError = error;
+    desk.lastError = kind;
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -209,6 +211,7 @@ export class JoinDesk {
       this.#ignore(tokenId, opened);
       return;
     }
+    await this.#finishDraft();
     const bytes = await this.#decide(token, opened.value);
     await board.answer({ tokenId, bytes });
   }
@@ -240,9 +243,13 @@ export class JoinDesk {
     if (token.redemption === undefined) {
       await journal.append({ kind: 'token-redeemed', tokenId, atMs: nowMs, ...redemption });
     }
-    const made = next === roster ? { clusterCa } : await this.#publish({ tokenId, clusterCa, roster: next });
+    if (next !== roster) {
+      const draft = { roster: next, bytes: signRoster(rootKey, next) };
+      await this.#draft.keep(draft);
+      await this.#publish(draft);
+    }
     log.info('cluster joined', { tokenId, member: request.cluster, rosterVersion: next.version });
-    return makeJoinAnswer({ secret, nonce: request.nonce, clusterCa: made.clusterCa, rosterVersion: next.version });
+    return makeJoinAnswer({ secret, nonce: request.nonce, clusterCa, rosterVersion: next.version });
   }
 
   #roster(): Roster {
@@ -250,10 +257,17 @@ export class JoinDesk {
     return this.#published !== undefined && this.#published.version > followed.version ? this.#published : followed;
   }
 
+  /**
+   * What was signed and not confirmed may be in a store that is away: nothing else may have its version, in this run or
+   * the next. Then whoever it names is admitted already.
+   */
+  async #finishDraft(): Promise<void> {
+    const draft = await this.#draft.newest();
+    if (draft !== undefined && draft.roster.version > this.#roster().version) await this.#publish(draft);
+  }
+
   /** The first store that takes it makes it valid; the others get it as soon as they can. */
-  async #publish(admission: Omit<Admission, 'bytes'>): Promise<Admission> {
-    const attempt = this.#attemptOf(admission);
-    const { roster, bytes } = attempt;
+  async #publish({ roster, bytes }: SignedRoster): Promise<void> {
     const { version } = roster;
     const puts = listStores(this.#components.store).map(({ store }) => this.#put(store.putRoster({ version, bytes })));
     try {
@@ -263,19 +277,6 @@ export class JoinDesk {
     }
     this.#published = roster;
     await this.#init.onRoster(roster, bytes);
-    return attempt;
-  }
-
-  /**
-   * An attempt that no store confirmed may have reached one all the same: it is repeated with the same octets, for two
-   * rosters of one version in two stores would be equivocation.
-   */
-  #attemptOf(admission: Omit<Admission, 'bytes'>): Admission {
-    const { tokenId, roster } = admission;
-    const same = this.#attempt?.tokenId === tokenId && this.#attempt.roster.version === roster.version;
-    if (this.#attempt !== undefined && same) return this.#attempt;
-    this.#attempt = { ...admission, bytes: signRoster(this.#components.rootKey, roster) };
-    return this.#attempt;
   }
 
   #put(work: Promise<void>): Promise<void> {

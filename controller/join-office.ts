@@ -11,7 +11,7 @@ import type { Answer, HealthCheckResult, Routes } from './admin/routes.ts';
 import type { ListedStore } from '../federation/store/several.ts';
 import type { Controller } from './controller.ts';
 import { storeUrl } from './config/site-fields.ts';
-import { passwordInFile, tokenStore } from './enrol/join-store.ts';
+import { passwordInFile, strangeJoinStore, tokenStore } from './enrol/join-store.ts';
 import { readPassword } from './enrol/password-file.ts';
 import { JoinDesk } from './join-desk.ts';
 
@@ -31,6 +31,8 @@ export interface JoinOfficeInit {
 
 /** Hints make it quick; this makes it certain. */
 const LOOK_EVERY_MS = 1_000;
+/** Whoever may give hints may give them without end; those that come meanwhile are one. */
+const HINT_PAUSE_MS = 100;
 const TEXT = 'text/plain; charset=utf-8';
 const TOKEN_LIFETIME_MS_MAX = 24 * 60 * 60 * 1000;
 
@@ -58,15 +60,18 @@ export async function openJoinOffice(
     { ...components, store: controller.writable, journal, rootKey, rootCertificate },
     {
       roster: () => controller.engine.world.roster,
+      draft: controller.folder.rosterDraft,
       onRoster: (_, bytes) => controller.adoptRoster(bytes),
     },
   );
   const stop = new AbortController();
-  const watching = controller.stores.map((listed) => watchBoard({ desk, listed, log }, stop.signal));
+  const watching = controller.stores.map((listed) => watchBoard({ desk, listed, log, clock }, stop.signal));
   const looking = lookRegularly(desk, clock, stop.signal);
   const rootPin = fingerprint(rootCertificate);
   return {
-    routes: tokenRoute((query) => makeToken(desk, query, { ...init, rootPin })),
+    routes: tokenRoute((query) =>
+      makeToken(desk, query, { ...init, rootPin, listed: controller.stores.map(({ name }) => name) }),
+    ),
     checks: [{ name: 'authority', ok: true }],
     close: async () => {
       stop.abort(new IsthmusError('closed', 'the join office closes'));
@@ -90,10 +95,16 @@ function tokenRoute(answer: (query: URLSearchParams) => Answer | Promise<Answer>
   return { '/v1/tokens': { surfaces: ['socket'], method: 'POST', answer } };
 }
 
+interface TokenFacts extends JoinOfficeInit {
+  readonly rootPin: string;
+  /** Names of the stores in which tokens are offered. */
+  readonly listed: readonly string[];
+}
+
 async function makeToken(
   desk: JoinDesk,
   query: URLSearchParams,
-  { rootPin, storeUrl: own, joinStore }: JoinOfficeInit & { readonly rootPin: string },
+  { rootPin, storeUrl: own, joinStore, listed }: TokenFacts,
 ): Promise<Answer> {
   const order = orderSchema.safeParse(Object.fromEntries(query));
   if (!order.success) return { status: 400, type: TEXT, body: z.prettifyError(order.error) };
@@ -106,7 +117,8 @@ async function makeToken(
     rootFingerprint: rootPin,
     lifetimeMs,
   });
-  const made = { token: token.reveal(), cluster: token.cluster, expiresAtMs: token.expiresAtMs };
+  const warning = strangeJoinStore(store.value, listed);
+  const made = { token: token.reveal(), cluster: token.cluster, expiresAtMs: token.expiresAtMs, warning };
   return { status: 201, type: 'application/json', body: JSON.stringify(made) };
 }
 
@@ -128,13 +140,16 @@ interface Watched {
   readonly desk: JoinDesk;
   readonly listed: ListedStore;
   readonly log: Logger;
+  readonly clock: Clock;
 }
 
 /** Never rejects. */
-async function watchBoard({ desk, listed, log }: Watched, signal: AbortSignal): Promise<void> {
+async function watchBoard({ desk, listed, log, clock }: Watched, signal: AbortSignal): Promise<void> {
   try {
     for await (const hint of listed.store.watch(signal)) {
-      if (hint.kind === 'join' || hint.kind === 'gap') await desk.look();
+      if (hint.kind !== 'join' && hint.kind !== 'gap') continue;
+      await desk.look();
+      await clock.sleep(HINT_PAUSE_MS, signal);
     }
   } catch (error) {
     if (!signal.aborted)

@@ -25,6 +25,8 @@ export interface StartedParts extends AsyncDisposable {
   readonly replica: Replica | undefined;
   readonly trust: SiteTrust;
   readonly marks: Marks;
+  /** As `LoadedMarks.areWhole`. */
+  readonly areMarksWhole: boolean;
   readonly lastGood: LastGood;
   /** Not verified yet. */
   readonly restored: LoadedState;
@@ -81,6 +83,7 @@ export async function startParts(config: SiteConfig, components: ControllerCompo
     replica,
     trust,
     marks: loadedMarks.marks,
+    areMarksWhole: loadedMarks.areWhole,
     lastGood,
     restored,
     ports: loadedPorts.ports,

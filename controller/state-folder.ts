@@ -28,6 +28,8 @@ export interface StateFolder {
   /** What the files source remembers over a restart. */
   readonly sourceMemory: string;
   readonly journal: string;
+  /** The roster that the authority signed last. */
+  readonly rosterDraft: string;
   readonly audit: string;
   /** Sockets, all 0600. */
   readonly adminSocket: string;
@@ -59,6 +61,7 @@ export function stateFolder(root: string, replica?: string): StateFolder {
     ports: join(root, 'ports.json'),
     sourceMemory: join(own, 'source-memory.json'),
     journal: join(root, 'journal', 'authority.jsonl'),
+    rosterDraft: join(root, 'journal', 'roster-draft'),
     audit: join(root, 'audit'),
     adminSocket: join(own, 'admin.sock'),
     xdsSocket: join(own, 'xds.sock'),

@@ -19,7 +19,7 @@ export interface SyncNewsComponents {
 
 export interface SyncNewsInit {
   readonly cluster: ClusterId;
-  /** A member was read, or what it published was refused. */
+  /** A member was read, or what a store serves of it was refused. */
   readonly onHeard: (cluster: ClusterId) => void;
   readonly onMembers: (active: readonly ClusterId[]) => void;
 }
@@ -66,7 +66,8 @@ export class SyncNews {
         return;
       case 'rejected':
         this.#rejected.set(event.cluster, rejectionText(event));
-        this.#init.onHeard(event.cluster);
+        // What was refused on the own disk says nothing about what the store holds: that is still to be read.
+        if (event.store !== undefined) this.#init.onHeard(event.cluster);
         return;
       case 'roster':
         this.#members(event.roster);

@@ -31,6 +31,7 @@ export class MemberWriter {
   #order: HeadOrder = { incarnation: 1, epoch: 1, writerId: 'bench', version: 0, beat: 0 };
   #working: Promise<void> = Promise.resolve();
   #bytes = 0;
+  readonly #changed = new Map<number, number>();
 
   constructor(components: { store: Store }, init: MemberIdentity & { readonly shape: Shape; readonly index: number }) {
     this.cluster = init.cluster;
@@ -58,11 +59,21 @@ export class MemberWriter {
     await this.#commit(records);
   }
 
-  /** Another number of ready endpoints behind each of some services. */
+  /**
+   * Another number of ready endpoints behind each of some services. As a publisher does, what comes while a commit is
+   * under way goes into the next one together.
+   */
   change(ready: ReadonlyMap<number, number>): Promise<void> {
-    const { shape, index } = this.#init;
-    const puts = new Map([...ready].map(([service, count]) => encoded(serviceRecord(shape, index, service, count))));
-    return this.#next(() => this.#commit(puts));
+    for (const [service, count] of ready) this.#changed.set(service, count);
+    return this.#next(async () => {
+      if (this.#changed.size === 0) return;
+      const { shape, index } = this.#init;
+      const changed = [...this.#changed];
+      this.#changed.clear();
+      await this.#commit(
+        new Map(changed.map(([service, count]) => encoded(serviceRecord(shape, index, service, count)))),
+      );
+    });
   }
 
   beat(): Promise<void> {

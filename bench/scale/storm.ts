@@ -61,9 +61,9 @@ async function changeAtRate({ writers, shape }: FilledStore, ratePerS: number, f
       const service = ((sent * 37) % 10) * 100 + (sent % 100 === 0 ? 0 : sent % 100);
       if (writer !== undefined) working.push(writer.change(new Map([[service % shape.servicesEach, 1 + (sent % 90)]])));
     }
-    await Promise.all(working.splice(0));
     await sleep(TICK_MS);
   }
+  await Promise.all(working);
   return Math.max(0, performance.now() - startMs - forMs);
 }
 

@@ -42,6 +42,7 @@ interface Made {
   readonly token: string;
   readonly cluster: string;
   readonly expiresAtMs: number;
+  readonly warning?: string;
 }
 
 async function create(options: CreateOptions, io: Io): Promise<void> {
@@ -61,11 +62,14 @@ async function create(options: CreateOptions, io: Io): Promise<void> {
   // The controller is this program in another process; `version` tells when the two differ.
   const made = answer as Made;
   const expiresAt = new Date(made.expiresAtMs).toISOString();
+  if (made.warning !== undefined) io.stderr.write(`warning: ${made.warning}\n`);
   if (options.output !== 'table') {
     const object = { apiVersion: 'isthmus.dev/v1alpha1', kind: 'JoinToken', ...made, expiresAt };
     io.stdout.write(await formatObject(object, options.output));
     return;
   }
   io.stdout.write(`${made.token}\n`);
-  io.stderr.write(`for cluster ${made.cluster}, once, until ${expiresAt}: isthmus join --token TOKEN --up\n`);
+  io.stderr.write(
+    `for cluster ${made.cluster}, once, until ${expiresAt}: isthmus join --token-file FILE --gateway-address HOST\n`,
+  );
 }

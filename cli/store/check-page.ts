@@ -53,9 +53,9 @@ const FINDINGS: readonly Column<CheckFinding>[] = [
 
 function serverText({ place, product, version, role, replicas, memory, persistence }: NodeFacts): string {
   const kind = role === 'master' ? `primary with ${replicas === 1 ? '1 replica' : `${replicas} replicas`}` : role;
-  const limit = memory.maxBytes === 0 ? 'no limit' : `of ${mebibytes(memory.maxBytes)}`;
+  const limit = memory.maxBytes === 0 ? ', no limit' : ` of ${mebibytes(memory.maxBytes)}`;
   const disk = persistence.hasAppendOnlyFile ? ', append-only file' : '';
-  return `${place}, ${product} ${version}, ${kind}, ${mebibytes(memory.usedBytes)} ${limit}, ${memory.policy}${disk}`;
+  return `${place}, ${product} ${version}, ${kind}, ${mebibytes(memory.usedBytes)}${limit}, ${memory.policy}${disk}`;
 }
 
 function latencyText({ pingP50Ms, pingP99Ms, transactionP50Ms, transactionP99Ms }: LatencyFacts): string {

@@ -9,6 +9,7 @@ export function dumpPage(dump: StoreDump, nowMs: number): string {
   const parts = [
     `Store:   ${oneLine(dump.store)}\nRoster:  ${oneLine(rosterText(dump.roster))}\n`,
     dump.clusters.length === 0 ? 'no cluster has published here\n' : formatTable(CLUSTERS, dump.clusters),
+    ...doubtParts(dump.clusters),
     ...dump.clusters.flatMap(({ cluster, contents }) =>
       contents === undefined ? [] : [`Records of ${cluster}\n${formatTable(RECORDS, contents)}`],
     ),
@@ -37,6 +38,14 @@ const CLUSTERS: readonly Column<DumpedCluster>[] = [
   { header: 'BYTES', cell: ({ bytes }) => bytes },
   { header: 'VERIFIED', cell: ({ verified, reason }) => (verified ? 'yes' : `no: ${reason ?? ''}`) },
 ];
+
+/** The table has room for the reason alone. */
+function doubtParts(clusters: readonly DumpedCluster[]): readonly string[] {
+  const lines = clusters.flatMap(({ cluster, verified, message }) =>
+    verified || message === undefined ? [] : [`${cluster} is not believed: ${oneLine(message)}\n`],
+  );
+  return lines.length === 0 ? [] : [lines.join('')];
+}
 
 /** Incarnation and epoch tell who may write, version and beat how far it got. */
 function headText(order: HeadOrder | undefined): string | undefined {
@@ -72,7 +81,7 @@ function boardParts(boards: StoreBoards | undefined, nowMs: number): readonly st
   const held = formatTable(
     [
       { header: 'LEASE', cell: ({ name }) => name },
-      { header: 'HOLDER', cell: ({ holder }) => holder },
+      { header: 'HOLDER', cell: ({ holder, problem }) => problem ?? holder },
       { header: 'TRANSITIONS', cell: ({ transitions }) => transitions },
       { header: 'EXPIRES', cell: ({ expiresInMs }) => endText(expiresInMs / 1000) },
     ],

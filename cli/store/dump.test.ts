@@ -153,6 +153,7 @@ test('what cannot be read at all is shown in its place, and spoils neither the p
   );
   assert.match(dumpPage(dump, NOW_MS), /^Roster: {2}not readable: isthmus:/m);
   assert.match(dumpPage(dump, NOW_MS), /^west +active +<none> +<none> +0 +0 +0 +no: Unreadable$/m);
+  assert.match(dumpPage(dump, NOW_MS), /^west is not believed: isthmus:.*:rec in the store is not readable/m);
 });
 
 test('a head from the year 300000 and one that is no JSON are shown without an age', () => {

@@ -58,7 +58,8 @@ async function readable<T>(read: () => Promise<T>): Promise<Readable<T>> {
     return { ok: true, value: await read() };
   } catch (error) {
     if (!isAboutContent(error)) throw error;
-    return { ok: false, why: error.message };
+    // Of damaged data the hint names the command that takes it away.
+    return { ok: false, why: error.hint === undefined ? error.message : `${error.message} (${error.hint})` };
   }
 }
 

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { InvalidInputError } from '../../runtime/errors.ts';
-import { hasLogin, NoJoinStoreError, passwordInFile, reachedFromHere, tokenStore } from './join-store.ts';
+import {
+  hasLogin,
+  NoJoinStoreError,
+  passwordInFile,
+  reachedFromHere,
+  strangeJoinStore,
+  tokenStore,
+} from './join-store.ts';
 
 for (const [url, has] of [
   ['redis://redis.example.org:6379', false],
@@ -69,11 +76,28 @@ test('any password comes through the address as it is', () => {
 
 test("a joiner uses the token's login with its own files, and those of the token when it names none", () => {
   const token = 'rediss://j:x@h:6379?ca=/authority/ca.pem';
-  assert.equal(reachedFromHere(token, undefined), token);
-  assert.equal(reachedFromHere(token, 'rediss://west@h'), token);
+  assert.equal(reachedFromHere(token, []), token);
+  assert.equal(reachedFromHere(token, ['rediss://west@h']), token);
   assert.equal(
-    reachedFromHere(token, 'rediss://west@h?password-file=/p&ca=/here/ca.pem&cert=/here/c&key=/here/k'),
+    reachedFromHere(token, ['rediss://west@h?password-file=/p&ca=/here/ca.pem&cert=/here/c&key=/here/k']),
     'rediss://j:x@h:6379?ca=%2Fhere%2Fca.pem&cert=%2Fhere%2Fc&key=%2Fhere%2Fk',
   );
-  assert.equal(reachedFromHere('isthmus://h:1?pin=a', 'rediss://west@h?ca=/x'), 'isthmus://h:1?pin=a');
+  assert.equal(reachedFromHere('isthmus://h:1?pin=a', ['rediss://west@h?ca=/x']), 'isthmus://h:1?pin=a');
+});
+
+test('while a clusterset moves, files of a store with TLS are not used for a token without, and those of the same server come first', () => {
+  const [plain, old, next] = ['redis://west@old:1', 'rediss://west@old:1?ca=/old.pem', 'rediss://west@h:2?ca=/new.pem'];
+  assert.equal(reachedFromHere('redis://j:x@old:1', [next]), 'redis://j:x@old:1');
+  assert.equal(reachedFromHere('rediss://j:x@h:2?ca=/a', [plain, next]), 'rediss://j:x@h:2?ca=%2Fnew.pem');
+  assert.equal(reachedFromHere('rediss://j:x@h:2?ca=/a', [old, next]), 'rediss://j:x@h:2?ca=%2Fnew.pem');
+});
+
+test('a token that leads to no store of the authority is told, by hosts alone', () => {
+  const listed = ['rediss://new:6380', 'redis+sentinel://s1:26379,s2:26379/main', 'isthmus://h:1'];
+  for (const known of ['redis://j:x@new:6380?ca=/c', 'valkey+sentinel://j:x@s2/main', 'isthmus://elsewhere:1?pin=a']) {
+    assert.equal(strangeJoinStore(known, listed), undefined);
+  }
+  const told = strangeJoinStore('redis://isthmus_join:TOPSECRET@old?ca=/c', listed) ?? '';
+  assert.match(told, /leads to old:6379, .*rediss:\/\/new:6380/);
+  assert.doesNotMatch(told, /TOPSECRET/);
 });

@@ -1,3 +1,4 @@
+import { DEFAULT_REDIS_PORT, DEFAULT_SENTINEL_PORT } from '../../federation/store/redis/address.ts';
 import { InvalidInputError, IsthmusError } from '../../runtime/errors.ts';
 
 /**
@@ -6,6 +7,7 @@ import { InvalidInputError, IsthmusError } from '../../runtime/errors.ts';
  * is the only kind with logins in it; a store server knows its callers by certificate.
  */
 const WITH_LOGIN = /^(redis|valkey)s?(\+[a-z]+)?:\/\//;
+const WITH_TLS = /^(redis|valkey)s(\+[a-z]+)?:\/\//;
 /** Where the user is given, in any of the ways of a store address. */
 const LOGIN_PARAMETERS = ['user', 'password', 'password-file'];
 /** How to reach the server from *this* machine: another machine has other files. */
@@ -35,6 +37,28 @@ export function tokenStore({ own, join }: { readonly own: string; readonly join?
   return own;
 }
 
+/**
+ * Why a token with this store may lead nowhere: offers and answers are only in the stores that the authority lists. It may
+ * be one of them all the same, by a name that is another one outside of this site.
+ */
+export function strangeJoinStore(join: string, listed: readonly string[]): string | undefined {
+  if (!WITH_LOGIN.test(join)) return undefined;
+  const hosts = hostsOf(join);
+  if (listed.some((url) => hostsOf(url).some((host) => hosts.includes(host)))) return undefined;
+  return (
+    `the token leads to ${hosts.join(', ')}, which is in no store of this site (${listed.join(', ')}): ` +
+    'nobody can join with it unless that is one of them by another name (spec.joinStore or --join-store says where it leads)'
+  );
+}
+
+/** `HOST:PORT`, by which two addresses of one server are known. */
+function hostsOf(url: string): readonly string[] {
+  const { head, rest } = partsOf(url);
+  const port = head.includes('+sentinel') ? DEFAULT_SENTINEL_PORT : DEFAULT_REDIS_PORT;
+  const hosts = rest.replace(/[/#].*$/s, '').split(',');
+  return hosts.map((host) => (/:\d+$/.test(host) ? host : `${host}:${port}`));
+}
+
 /** The file that has the password of an address, and the address with the password itself in its place. */
 export interface PasswordInFile {
   readonly path: string;
@@ -60,11 +84,17 @@ export function passwordInFile(url: string): PasswordInFile | undefined {
   };
 }
 
-/** The token's address as it works from here: its login, by the local files that the site's own address names. */
-export function reachedFromHere(token: string, site: string | undefined): string {
-  if (site === undefined || !WITH_LOGIN.test(site) || !WITH_LOGIN.test(token)) return token;
-  const [mine, given] = [partsOf(site).query, partsOf(token)];
-  if (!LOCAL_PARAMETERS.some((name) => mine.has(name))) return token;
+/** The token's address as it works from here: its login, by the local files that the site's own addresses name. */
+export function reachedFromHere(token: string, sites: readonly string[]): string {
+  // While a clusterset moves, the token may name one store and the site another, one of them without TLS.
+  if (!WITH_TLS.test(token)) return token;
+  const given = partsOf(token);
+  const usable = sites
+    .filter((url) => WITH_TLS.test(url))
+    .map(partsOf)
+    .filter(({ query }) => LOCAL_PARAMETERS.some((name) => query.has(name)));
+  const mine = (usable.find(({ rest }) => rest === given.rest) ?? usable[0])?.query;
+  if (mine === undefined) return token;
   for (const name of LOCAL_PARAMETERS) {
     const value = mine.get(name);
     given.query.delete(name);

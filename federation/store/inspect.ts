@@ -24,6 +24,8 @@ export interface LeaseListing {
   readonly transitions: number;
   /** By the store's clock; 0 or less: nobody holds it. */
   readonly expiresInMs: number;
+  /** Why nothing can be said of it; then nobody holds it. */
+  readonly problem?: string | undefined;
 }
 
 export interface InspectableStore {

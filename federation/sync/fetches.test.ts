@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ManualClock } from '../../runtime/clock.ts';
 import { type ClusterId, parseClusterId } from '../model/ids.ts';
 import type { StoredHead } from '../store/contract.ts';
-import { Fetches } from './fetches.ts';
+import { type Brought, Fetches } from './fetches.ts';
 
 const WEST = parseClusterId('west');
 const NORTH = parseClusterId('north');
@@ -31,8 +31,8 @@ function stage(): Stage {
       isNews: (_, stored) => stored.order.version > brought.version,
       fetch: (cluster, from) => {
         begun.push(`${cluster} ${from}`);
-        const { promise, resolve } = Promise.withResolvers<void>();
-        open.set(`${cluster} ${from}`, resolve);
+        const { promise, resolve } = Promise.withResolvers<Brought>();
+        open.set(`${cluster} ${from}`, () => resolve('news'));
         return promise;
       },
       onError: () => undefined,

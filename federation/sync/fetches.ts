@@ -12,12 +12,15 @@ export interface FetchesComponents {
   readonly clock: Clock;
 }
 
+/** Whether a read led to something new. */
+export type Brought = 'news' | 'nothing';
+
 export interface FetchesInit {
   /** Length of the list of stores. */
   readonly stores: number;
   /** Whether a head that was offered some time ago is still news. */
   readonly isNews: (cluster: ClusterId, stored: StoredHead, from: number) => boolean;
-  readonly fetch: (cluster: ClusterId, from: number) => Promise<void>;
+  readonly fetch: (cluster: ClusterId, from: number) => Promise<Brought>;
   readonly onError: (cluster: string, error: unknown, from: number) => void;
 }
 
@@ -27,6 +30,17 @@ const FETCHES_MAX = 8;
 const KEYS_MAX = 2_048;
 /** A read that takes longer than this is begun in another store too: above a slow round trip, below what a user notices. */
 const SECOND_READ_AFTER_MS = 300;
+
+/**
+ * After a read that brought nothing the next one of the cluster in this store waits as long: whoever may give hints can
+ * claim anything, and must not make every reader read without end. What was asked for meanwhile is read then.
+ */
+const REST_MS = 250;
+
+interface Rest {
+  isAsked: boolean;
+  readonly timer: Timer;
+}
 
 interface Deferred {
   /** The newest that was offered meanwhile. */
@@ -44,8 +58,11 @@ export class Fetches {
   readonly #offers: readonly Map<string, StoredHead | undefined>[];
   /** Per store: what waits for the same cluster's read in another store. */
   readonly #deferred: readonly Map<string, Deferred>[];
+  /** Per store: what was read for nothing a moment ago. */
+  readonly #resting: readonly Map<string, Rest>[];
   /** How many reads of a cluster are under way. */
   readonly #reading = new Map<string, number>();
+  #isClosed = false;
 
   constructor(components: FetchesComponents, init: FetchesInit) {
     this.#components = components;
@@ -53,6 +70,7 @@ export class Fetches {
     const places = Array.from({ length: init.stores }, (_, from) => from);
     this.#offers = places.map(() => new Map());
     this.#deferred = places.map(() => new Map());
+    this.#resting = places.map(() => new Map());
     this.#queues = places.map((from) => this.#queue(from));
   }
 
@@ -64,7 +82,8 @@ export class Fetches {
 
   async close(): Promise<void> {
     for (const queue of this.#queues) queue.clear();
-    for (const waiting of this.#deferred) {
+    this.#isClosed = true;
+    for (const waiting of [...this.#deferred, ...this.#resting]) {
       for (const { timer } of waiting.values()) timer.cancel();
       waiting.clear();
     }
@@ -82,6 +101,11 @@ export class Fetches {
   async #run(key: string, from: number): Promise<void> {
     // The keys of these queues are the cluster names that `mark` was given.
     const cluster = key as ClusterId;
+    const rest = this.#resting[from]?.get(key);
+    if (rest !== undefined) {
+      rest.isAsked = true;
+      return;
+    }
     const offers = this.#offers[from];
     const stored = offers?.get(key);
     offers?.delete(key);
@@ -89,11 +113,24 @@ export class Fetches {
     const reading = this.#reading.get(key) ?? 0;
     if (reading > 0 && this.#defers(cluster, from, stored)) return;
     this.#reading.set(key, reading + 1);
+    let brought: Brought = 'nothing';
     try {
-      await this.#init.fetch(cluster, from);
+      brought = await this.#init.fetch(cluster, from);
     } finally {
+      if (brought === 'nothing') this.#rest(cluster, from);
       this.#readingEnded(cluster);
     }
+  }
+
+  #rest(cluster: ClusterId, from: number): void {
+    const resting = this.#resting[from];
+    if (resting === undefined || this.#isClosed) return;
+    const timer = this.#components.clock.after(REST_MS, () => {
+      const isAsked = resting.get(cluster)?.isAsked === true;
+      resting.delete(cluster);
+      if (isAsked) this.#queues[from]?.mark(cluster);
+    });
+    resting.set(cluster, { isAsked: false, timer });
   }
 
   /** @returns false when it has waited for the other store long enough */

@@ -25,6 +25,8 @@ export interface MarksInit {
 
 export interface LoadedMarks {
   readonly marks: Marks;
+  /** Every cluster ever accepted has a mark in it: there was a file, and it was whole. */
+  readonly areWhole: boolean;
   readonly findings: readonly Finding[];
 }
 
@@ -67,9 +69,10 @@ export class Marks implements RosterMarks {
    */
   static async load(components: MarksComponents, init: MarksInit = {}): Promise<LoadedMarks> {
     const { path } = init;
-    if (path === undefined) return { marks: new Marks(components, path, NO_MARKS), findings: [] };
+    if (path === undefined) return { marks: new Marks(components, path, NO_MARKS), areWhole: false, findings: [] };
     const { content, findings } = await loadContent(path);
-    return { marks: new Marks(components, path, content), findings };
+    const areWhole = content !== NO_MARKS && findings.length === 0;
+    return { marks: new Marks(components, path, content), areWhole, findings };
   }
 
   /** Nothing up to this epoch and version may be used again. */

@@ -52,3 +52,13 @@ test('the first look and an interruption that was told are no gap', () => {
   gaps.polled(heads(5));
   assert.equal(gaps.polled(heads(5)), 0);
 });
+
+test('made-up names take up no more than a bounded place', () => {
+  const gaps = new NoticeGaps();
+  gaps.polled(heads(1));
+  const before = process.memoryUsage().heapUsed;
+  for (let name = 0; name < 300_000; name++) gaps.hinted(parseClusterId(`c-${name}`), order(1));
+  assert.ok(process.memoryUsage().heapUsed - before < 32 * 1024 * 1024);
+  gaps.polled(heads(2));
+  assert.equal(gaps.polled(heads(2)), 1, 'what was known before is watched on');
+});

@@ -5,6 +5,9 @@ import type { ClusterId } from '../model/ids.ts';
  * Notices that a store's hints are silently dead: polling finds heads that no hint ever brings. A hint may be on its way
  * while the poll that finds the same head is answered, so it has until the next poll to come.
  */
+/** Whoever may give hints or list heads may make up names: above the members that a roster may have. */
+const CLUSTERS_MAX = 2_048;
+
 export class NoticeGaps {
   /** Newest head of each cluster that a poll found or a hint brought. */
   readonly #known = new Map<ClusterId, HeadOrder>();
@@ -40,6 +43,7 @@ export class NoticeGaps {
 
   #learn(cluster: ClusterId, order: HeadOrder): void {
     const known = this.#known.get(cluster);
+    if (known === undefined && this.#known.size >= CLUSTERS_MAX) return;
     if (known === undefined || compareHeadOrder(order, known) > 0) this.#known.set(cluster, order);
   }
 }

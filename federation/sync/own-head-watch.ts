@@ -6,6 +6,7 @@ import { compareHeadOrder, type HeadOrder } from '../model/head.ts';
  */
 export class OwnHeadWatch {
   readonly #onDoubt: () => void;
+  /** As it was shown last. Nothing of it is verified: one claim of a great number must not make all later ones old. */
   #newest: HeadOrder | undefined;
 
   constructor(onDoubt: () => void) {
@@ -14,7 +15,7 @@ export class OwnHeadWatch {
 
   hinted(order: HeadOrder): void {
     if (this.#newest !== undefined && compareHeadOrder(order, this.#newest) < 0) this.#onDoubt();
-    else this.#newest = order;
+    this.#newest = order;
   }
 
   /** `order`: undefined when the store lists no head of ours. */

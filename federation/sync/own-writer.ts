@@ -62,6 +62,8 @@ export class OwnWriter {
   #written: HeadOrder | undefined;
   /** The newest version of ours that the store was seen to hold, log and all. */
   #verified: HeadOrder | undefined;
+  /** How often there was a doubt: an answer that was under way when one came up says nothing about it. */
+  #doubts = 0;
 
   constructor(components: OwnWriterComponents, init: OwnWriterInit) {
     this.#components = components;
@@ -101,11 +103,13 @@ export class OwnWriter {
    */
   doubt(): void {
     this.#verified = undefined;
+    this.#doubts += 1;
   }
 
   /** Reads our whole copy. @throws FencedError when another writer has provably taken over. */
   async learn(): Promise<void> {
     const { listed, made } = this.#components;
+    const doubts = this.#doubts;
     const stored = await this.#call('read', BULK_TIMEOUT_MS, listed.store.read(this.#init.cluster));
     const newest = made();
     const judged = judgeOwnCopy(this.#init, newest?.order, stored?.order);
@@ -115,7 +119,7 @@ export class OwnWriter {
     this.#floor = judged.kind === 'predecessor' || judged.kind === 'ahead' ? this.#leap(stored, newest) : 0;
     this.#copy = stored?.records ?? NOTHING;
     if (judged.kind === 'current' && newest !== undefined) this.#judgeRecords(newest, stored?.order.beat ?? 0);
-    this.#verified = this.#needsRepair ? undefined : this.#written;
+    this.#verified = this.#needsRepair || doubts !== this.#doubts ? undefined : this.#written;
   }
 
   /**
@@ -127,9 +131,10 @@ export class OwnWriter {
     const [written, verified] = [this.#written, this.#verified];
     if (written === undefined || verified === undefined) return await this.learn();
     const { store } = this.#components.listed;
+    const doubts = this.#doubts;
     const changes = await this.#call('changes', COMMAND_TIMEOUT_MS, store.changes(this.#init.cluster, verified));
     if (changes.kind === 'gone' || !isSameVersion(changes.order, written)) await this.learn();
-    else this.#verified = written;
+    else if (doubts === this.#doubts) this.#verified = written;
   }
 
   /**
@@ -142,6 +147,7 @@ export class OwnWriter {
     const change = copy === step.before ? step.change : diffRecords(copy, records);
     this.#copy = undefined;
     const repairing = this.#needsRepair;
+    const doubts = this.#doubts;
     const { cluster } = this.#init;
     const { store } = this.#components.listed;
     const commit = { cluster, order, head, puts: change.puts, deletes: change.deletes };
@@ -149,7 +155,7 @@ export class OwnWriter {
     this.#needsRepair = true;
     await this.#call('commit', commitTimeoutMs(sizeOf(change.puts)), store.commit(commit));
     // A repair wrote on top of what had just been read; a reader's log begins with it.
-    if (repairing) this.#verified = order;
+    if (repairing && doubts === this.#doubts) this.#verified = order;
     this.#copy = records;
     this.#written = order;
     this.#needsRepair = false;

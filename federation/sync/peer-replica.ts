@@ -59,6 +59,9 @@ interface Offered {
   readonly askedAtMs: number;
 }
 
+/** How a head came here: with a hint, which may be anyone's, or because the store was asked. */
+type Via = 'hint' | 'poll';
+
 interface Held {
   readonly accepted: Accepted;
   readonly signed: SignedHead;
@@ -97,7 +100,9 @@ export class PeerReplica {
   /** A beat is judged at once, without a call; anything newer has to be fetched from the store that offers it. */
   offer({ stored, from = 0, askedAtMs }: HeadOffer): ReplicaStep {
     const source = this.#source(from);
+    const via: Via = askedAtMs === undefined ? 'hint' : 'poll';
     if (this.#components.roster() === undefined || source.hold.covers(stored.order)) return KNOWN;
+    if (via === 'hint' && source.hintHold.covers(stored.order)) return KNOWN;
     source.offers(stored.order);
     const held = this.#held;
     if (held === undefined) return FETCH;
@@ -109,11 +114,18 @@ export class PeerReplica {
     if (stored.order.beat < current.beat) return KNOWN;
     if (stored.order.beat === current.beat && this.#observed !== undefined) {
       // No order is ever signed twice: other bytes under it are another writer's, or nobody's.
-      if (!sameBytes(stored.head.bytes, held.signed.bytes)) return this.#judgeBeat(held, stored, source);
+      if (!sameBytes(stored.head.bytes, held.signed.bytes)) return this.#judgeBeat(held, stored, source, via);
       source.serves(current);
       return KNOWN;
     }
-    return this.#judgeBeat(held, stored, source);
+    return this.#judgeBeat(held, stored, source, via);
+  }
+
+  /** Whether this is worth a read of the store at this place, some time after it was offered. Believes nothing of it. */
+  wants(order: HeadOrder, from: number): boolean {
+    if (this.#components.roster() === undefined || this.#source(from).hold.covers(order)) return false;
+    const current = this.#held?.accepted.mark.order;
+    return current === undefined || (!isSameVersion(order, current) && compareHeadOrder(order, current) > 0);
   }
 
   /** Reads what is new in a store and judges it. @throws StoreUnavailableError and its kin: then nothing has changed. */
@@ -134,7 +146,7 @@ export class PeerReplica {
 
   /** A new roster is in force: what is held is judged again by its rules, and a refusal is forgotten. */
   rejudge(): ReplicaStep {
-    for (const source of this.#sources) source.hold.release();
+    for (const source of this.#sources) source.release();
     const held = this.#held;
     if (held === undefined) return KNOWN;
     const { signed, acceptedAtMs } = held;
@@ -239,7 +251,7 @@ export class PeerReplica {
     return newer < 0 || (newer === 0 && this.#observed !== undefined);
   }
 
-  #judgeBeat(held: Held, stored: StoredHead, source: ReplicaSource): ReplicaStep {
+  #judgeBeat(held: Held, stored: StoredHead, source: ReplicaSource, via: Via): ReplicaStep {
     const roster = this.#components.roster();
     if (roster === undefined) return KNOWN;
     const atMs = this.#components.clock.epochMs();
@@ -252,13 +264,14 @@ export class PeerReplica {
       atMs,
       verifyHead,
     });
-    if (!verdict.ok) return this.#refuse(source, stored.order, verdict);
+    if (!verdict.ok) return this.#refuse(source, stored.order, verdict, via);
     const durable = this.#components.marks.peer(this.#init.cluster);
     if (durable !== undefined && compareHeadOrder(verdict.mark.order, durable.order) < 0) {
       return this.#older({ order: stored.order, source, askedAtMs: this.#nowMs() });
     }
     this.#held = { ...held, accepted: verdict, signed: stored.head, acceptedAtMs: atMs };
-    source.hold.release();
+    if (via === 'hint') source.hintHold.release();
+    else source.hold.release();
     source.serves(verdict.mark.order);
     void this.#components.marks.advance(this.#init.cluster, verdict.mark);
     return { kind: 'beat', view: verdict.view, advanced: this.#observe(verdict.mark.order) };
@@ -300,8 +313,9 @@ export class PeerReplica {
     return before !== undefined && isNewer;
   }
 
-  #refuse(source: ReplicaSource, order: HeadOrder, refusal: Refusal): ReplicaStep {
-    source.refused(order);
+  #refuse(source: ReplicaSource, order: HeadOrder, refusal: Refusal, via: Via = 'poll'): ReplicaStep {
+    if (via === 'hint') source.hintHold.refused(order);
+    else source.refused(order);
     return { ...rejected(refusal), store: source.listed.name };
   }
 

@@ -332,3 +332,22 @@ test('no order is ever signed over two different contents, whatever happens to t
   assert.deepEqual(storedServices(shelf), ['service/default/s-4', 'service/default/shop']);
   await writer.close();
 });
+
+test('a doubt that comes up while a look is under way is not put to rest by the answer to that look', async () => {
+  const { clock, writer, store, shelf } = await bench();
+  writer.publish(recordsOf({ shop: 1 }), 'availability');
+  await clock.advance(2_000);
+  store.faults.readsLateMs = 1_000;
+  const calls = store.calls.get('changes') ?? 0;
+  while ((store.calls.get('changes') ?? 0) === calls) await clock.advance(50);
+  // The server is started again meanwhile, and comes back with the head and without a record.
+  const stored = shelf.clusters.get(WEST);
+  assert.ok(stored);
+  shelf.clusters.set(WEST, { ...stored, records: new Map([...stored.records].filter(([key]) => !/shop/.test(key))) });
+  writer.checkSoon();
+  await clock.advance(100);
+  store.faults.readsLateMs = 0;
+  await clock.advance(5_000);
+  assert.deepEqual(storedServices(shelf), ['service/default/shop']);
+  await writer.close();
+});

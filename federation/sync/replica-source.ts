@@ -11,7 +11,13 @@ import { RefusalHold } from './refusal-hold.ts';
  */
 export class ReplicaSource {
   readonly listed: ListedStore;
+  /** For what the store itself answers. */
   readonly hold: RefusalHold;
+  /**
+   * For hints, which may be anyone's (on Redis every member may publish): what is made up there must not keep out what the
+   * store says when it is asked.
+   */
+  readonly hintHold: RefusalHold;
   readonly #clock: Clock;
   /** Newest order of this store that was found good in this process. */
   #served: HeadOrder | undefined;
@@ -24,11 +30,18 @@ export class ReplicaSource {
     this.listed = listed;
     this.#clock = components.clock;
     this.hold = new RefusalHold(components);
+    this.hintHold = new RefusalHold(components);
   }
 
   /** The store says that it has this; whether that is good is still to be seen. */
   offers(order: HeadOrder): void {
     if (this.#offered === undefined || compareHeadOrder(order, this.#offered) > 0) this.#offered = order;
+  }
+
+  /** Everything is judged anew. */
+  release(): void {
+    this.hold.release();
+    this.hintHold.release();
   }
 
   refused(order: HeadOrder): void {

@@ -8,6 +8,7 @@ import { Marks } from './marks.ts';
 import { RosterFollower } from './roster-follower.ts';
 import { MemoryShelf, UnrulyStore } from './unruly-store.fixture.ts';
 
+const EAST = parseClusterId('east');
 const WEST = parseClusterId('west');
 const clusterset = new ClustersetFixture(['east', 'west']);
 
@@ -114,4 +115,22 @@ test('a roster that came by another way than the store is judged and marked like
   assert.equal((await follower.adopt(clusterset.signed(clusterset.roster(4)))).kind, 'newer');
   assert.equal((await follower.adopt(clusterset.signed(clusterset.roster(3)))).kind, 'refused');
   assert.equal(marks.roster?.version, 4);
+});
+
+test('what a member claimed to have seen is forgotten with the member', async () => {
+  const { follower, shelf } = await stage();
+  serve(shelf, 1, clusterset.signed(clusterset.roster(1)));
+  await follower.refresh();
+  follower.noticed(WEST, Number.MAX_SAFE_INTEGER);
+  await follower.refresh();
+  assert.equal(follower.withheld?.by, WEST);
+  const quarantined = clusterset.roster(2, (member) =>
+    member.cluster === WEST ? { ...member, status: 'quarantined' } : member,
+  );
+  serve(shelf, 2, clusterset.signed(quarantined));
+  await follower.refresh();
+  assert.equal(follower.withheld, undefined);
+  follower.noticed(EAST, 3);
+  await follower.refresh();
+  assert.deepEqual(follower.withheld, { served: 2, seen: 3, by: EAST });
 });

@@ -170,6 +170,7 @@ export class RosterFollower {
     if (version < this.version) return { kind: 'behind', served: version };
     this.#current = { roster: checked.value, bytes };
     this.#forgive(asked);
+    this.#forgetStranger(checked.value);
     this.#components.metrics.gauge('isthmus_roster_version', 'Version of the roster in force').set(version);
     return { kind: 'newer', followed: this.#current };
   }
@@ -195,6 +196,12 @@ export class RosterFollower {
   #forgive(asked: Source | undefined): void {
     if (asked === undefined) this.#refusedDigest = undefined;
     else asked.refusedDigest = undefined;
+  }
+
+  /** A hostile member may have claimed any number: when it is put out, its word goes too. The others say theirs again. */
+  #forgetStranger({ members }: Roster): void {
+    const by = this.#seen?.by;
+    if (!members.some(({ cluster, status }) => cluster === by && status === 'active')) this.#seen = undefined;
   }
 
   #check(bytes: Uint8Array, digest: string): Checked<Roster> {

@@ -49,6 +49,8 @@ export const POLL_INTERVAL_MS = 2_000;
 /** The roster changes rarely and is large; hints and heads that name a newer one ask for it sooner. */
 const ROSTER_INTERVAL_MS = 10_000;
 const ROSTER_ASK_INTERVAL_MS = 1_000;
+/** After a look that found nothing new: whoever may give hints may give them without end, and a roster may be 4 MiB. */
+const ROSTER_REST_MS = 250;
 /** A store that comes back is asked by all clusters: not in the same instant. */
 const GAP_SPREAD_MS = 300;
 
@@ -65,7 +67,9 @@ export class StoreFollower {
   #watching: Promise<void> | undefined;
   #pollTimer: Timer | undefined;
   #gapTimer: Timer | undefined;
+  #rosterTimer: Timer | undefined;
   #rosterAskedAtMs = Number.NEGATIVE_INFINITY;
+  #rosterFoundOldAtMs = Number.NEGATIVE_INFINITY;
   #rosterError: string | undefined;
 
   constructor(components: StoreFollowerComponents, init: StoreFollowerInit) {
@@ -114,6 +118,7 @@ export class StoreFollower {
     this.#stop.abort(new Error('the subscriber was closed'));
     this.#pollTimer?.cancel();
     this.#gapTimer?.cancel();
+    this.#rosterTimer?.cancel();
     this.#looks.clear();
     await Promise.all([this.#watching, this.#looks.idle()]);
   }
@@ -154,7 +159,7 @@ export class StoreFollower {
         else this.#init.onOffer(hint.cluster, hint.head);
         return;
       case 'roster':
-        this.#askRoster();
+        this.#rosterHinted();
         return;
       case 'gap':
         this.#gaps.interrupted();
@@ -170,6 +175,15 @@ export class StoreFollower {
       default:
         assertNever(hint);
     }
+  }
+
+  #rosterHinted(): void {
+    const waitMs = this.#rosterFoundOldAtMs + ROSTER_REST_MS - this.#nowMs();
+    if (waitMs <= 0) return this.#askRoster();
+    this.#rosterTimer ??= this.#components.clock.after(waitMs, () => {
+      this.#rosterTimer = undefined;
+      this.#askRoster();
+    });
   }
 
   async #look(key: string): Promise<void> {
@@ -203,6 +217,7 @@ export class StoreFollower {
     const { roster } = this.#components;
     const outcome = await roster.refresh(this.#stop.signal, this.#init.from);
     this.#link.answered();
+    if (outcome.kind !== 'newer') this.#rosterFoundOldAtMs = this.#nowMs();
     this.#init.onRoster(outcome);
     if (this.#init.bringsRoster() && roster.isLackedBy(this.#init.from)) await this.#bringRoster();
   }

@@ -176,7 +176,7 @@ export class StorePump {
     const { log, metrics, listed } = this.#components;
     // The same outage would fill the log with one line a retry.
     if (text !== this.#lastError) {
-      log.warn('could not publish, will retry', { store: listed.name, error: text, waitMs });
+      log.warn('could not publish, will retry', { store: listed.name, error: text, waitMs: Math.round(waitMs) });
     }
     this.#lastError = text;
     const reason = error instanceof IsthmusError ? error.code : 'unexpected';

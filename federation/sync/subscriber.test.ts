@@ -5,7 +5,7 @@ import { SeededRandom } from '../../runtime/random.ts';
 import { compareHeadOrder, type HeadOrder } from '../model/head.ts';
 import { type ClusterId, parseClusterId, serviceKey } from '../model/ids.ts';
 import { ClustersetFixture, makeReader, makeWriter, type Reader, recordsOf, rim } from './clusterset.fixture.ts';
-import { headAdvanced, headAge, NEVER_ADVANCED } from './freshness.ts';
+import { HEAD_FRESH_MS, headAdvanced, headAge, NEVER_ADVANCED } from './freshness.ts';
 import type { Publisher } from './publisher.ts';
 import { POLL_INTERVAL_MS } from './subscriber.ts';
 import { backUp, MemoryShelf, UnrulyStore } from './unruly-store.fixture.ts';
@@ -402,5 +402,62 @@ test('the own head missing from the store is suspected, so that the publisher lo
   s.shelf.clusters.delete(EAST);
   await s.clock.advance(3_000);
   assert.ok(s.reader.of('ownHeadDoubt').length >= 1);
+  await strike(s);
+});
+
+test('a flood of hints that lead to nothing costs a few reads a second', async () => {
+  const s = await stage();
+  const head = s.shelf.clusters.get(WEST);
+  assert.ok(head);
+  const before = s.link.calls.get('changes') ?? 0;
+  for (let ms = 0; ms < 1_000; ms++) {
+    // Whoever may publish notices can name any cluster, with or without a head that claims a version out of reach.
+    const claim = { order: { ...head.order, version: head.order.version + 1 + ms }, head: head.head };
+    s.shelf.announce({ kind: 'cluster', cluster: WEST, head: ms % 2 === 0 ? claim : undefined });
+    await s.clock.advance(1);
+  }
+  const reads = (s.link.calls.get('changes') ?? 0) - before;
+  assert.ok(reads <= 6, `${reads} reads`);
+  s.west.publish(recordsOf({ shop: 7 }), 'availability');
+  await s.clock.advance(300);
+  assert.equal(ready(s.reader, WEST), 7);
+  await strike(s);
+});
+
+test('a flood of roster hints costs a few reads a second, and the newest roster is found all the same', async () => {
+  const s = await stage();
+  const before = s.link.calls.get('roster') ?? 0;
+  for (let ms = 0; ms < 1_000; ms++) {
+    s.shelf.announce({ kind: 'roster' });
+    await s.clock.advance(1);
+  }
+  const reads = (s.link.calls.get('roster') ?? 0) - before;
+  assert.ok(reads <= 6, `${reads} reads`);
+  await clusterset.putRoster(s.link, clusterset.roster(2));
+  await s.clock.advance(300);
+  assert.equal(s.reader.follower.version, 2);
+  await strike(s);
+});
+
+test('forged beats in hints do not make a peer look stale whose beats the store lists', async () => {
+  const s = await stage();
+  const startedMs = s.clock.monotonicMs();
+  while (s.clock.monotonicMs() - startedMs < 30_000) {
+    const stored = s.shelf.clusters.get(WEST);
+    assert.ok(stored);
+    const order = { ...stored.order, beat: stored.order.beat + 1_000 };
+    s.shelf.announce({
+      kind: 'cluster',
+      cluster: WEST,
+      head: { order, head: { ...stored.head, signature: new Uint8Array(64) } },
+    });
+    await s.clock.advance(10);
+  }
+  const beats = s.reader.of('beat').filter(({ cluster }) => cluster === WEST);
+  const gaps = beats.map(({ atMonotonicMs }, index) => atMonotonicMs - (beats[index - 1]?.atMonotonicMs ?? startedMs));
+  assert.ok(
+    beats.length >= 6 && Math.max(...gaps) < HEAD_FRESH_MS,
+    `beats after ${gaps.map(Math.round).join(', ')} ms`,
+  );
   await strike(s);
 });

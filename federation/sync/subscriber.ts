@@ -11,7 +11,7 @@ import type { RecordLimits } from '../model/records.ts';
 import type { ClusterView } from '../model/state.ts';
 import type { StoredHead } from '../store/contract.ts';
 import { type ListedStore, listStores, type Stores } from '../store/several.ts';
-import { Fetches } from './fetches.ts';
+import { type Brought, Fetches } from './fetches.ts';
 import type { HeadOffer, KeptCluster, PeerMarks, RejectedStep, ReplicaStep } from './peer-replica.ts';
 import { Replicas } from './replicas.ts';
 import type { FollowedRoster, RosterFollower, RosterOutcome, WithheldRoster } from './roster-follower.ts';
@@ -237,17 +237,17 @@ export class Subscriber {
 
   /** Another store may have brought it meanwhile. */
   #isNews(cluster: ClusterId, stored: StoredHead, from: number): boolean {
-    const step = this.#replicas.of(cluster)?.offer({ stored, from });
-    if (step !== undefined && step.kind !== 'fetch') this.#apply(cluster, step, { from });
-    return step?.kind === 'fetch';
+    return this.#replicas.of(cluster)?.wants(stored.order, from) === true;
   }
 
-  async #fetch(cluster: ClusterId, from: number): Promise<void> {
+  async #fetch(cluster: ClusterId, from: number): Promise<Brought> {
     const replica = this.#replicas.of(cluster);
     const step = await replica?.fetch(from);
     // A roster that came meanwhile may have taken the cluster away.
     const isCurrent = replica === this.#replicas.of(cluster) && !this.#stop.signal.aborted;
-    if (step !== undefined && isCurrent) this.#apply(cluster, step, { from });
+    if (step === undefined || !isCurrent) return 'nothing';
+    this.#apply(cluster, step, { from });
+    return step.kind === 'known' || step.kind === 'rejected' ? 'nothing' : 'news';
   }
 
   #apply(cluster: ClusterId, step: ReplicaStep, origin: Origin): void {

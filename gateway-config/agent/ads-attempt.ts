@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../runtime/clock.ts';
+import { errorText } from '../../runtime/errors.ts';
 import type { AdsCall, AdsCallEvents, Upstream } from './upstream.ts';
 
 /**
@@ -28,6 +29,7 @@ export class AdsAttempt implements AdsCall {
   readonly #reasons: string[] = [];
   #call: AdsCall | undefined;
   #accepted = false;
+  #cancelled = false;
   #over = false;
   #timer: Timer | undefined;
 
@@ -49,12 +51,15 @@ export class AdsAttempt implements AdsCall {
     this.#call?.resume();
   }
 
+  /** Nobody else is asked after it. */
   cancel(): void {
+    this.#cancelled = true;
+    this.#timer?.cancel();
     this.#call?.cancel();
   }
 
   #ask(index: number): void {
-    const { candidates, events, onAccepted } = this.#init;
+    const { candidates } = this.#init;
     const candidate = candidates[index];
     if (candidate === undefined) {
       this.#end(this.#reasons.join('; '));
@@ -66,29 +71,46 @@ export class AdsAttempt implements AdsCall {
       isPresent = false;
       this.#timer?.cancel();
       this.#reasons.push(reason);
-      if (this.#accepted) this.#end(reason);
+      if (this.#accepted || this.#cancelled) this.#end(reason);
       else this.#ask(index + 1);
     };
-    const call = candidate.upstream.openAds({
-      accepted: () => {
-        if (!isPresent) return;
-        this.#timer?.cancel();
-        this.#accepted = true;
-        onAccepted(candidate.path);
-        events.accepted();
-      },
-      frame: events.frame,
-      drained: events.drained,
-      ended: next,
-    });
+    const call = this.#open(candidate, { isPresent: () => isPresent, next });
     this.#call = call;
     // Alone it is waited for: there is nobody else to ask.
-    if (candidates.length === 1) return;
+    if (call === undefined || candidates.length === 1) return;
     this.#timer = this.#clock.after(ACCEPT_WITHIN_MS, () => {
       this.#init.onSilent(candidate.path);
       next(`no answer within ${ACCEPT_WITHIN_MS} ms`);
       call.cancel();
     });
+  }
+
+  /** Undefined when it cannot even be asked: its socket went away while others were, and its channel with it. */
+  #open(
+    { path, upstream }: AdsCandidate,
+    { isPresent, next }: { readonly isPresent: () => boolean; readonly next: (reason: string) => void },
+  ): AdsCall | undefined {
+    const { events, onAccepted } = this.#init;
+    try {
+      return upstream.openAds({
+        accepted: () => {
+          if (!isPresent()) return;
+          this.#timer?.cancel();
+          this.#accepted = true;
+          onAccepted(path);
+          events.accepted();
+        },
+        frame: (frame) => {
+          if (isPresent()) events.frame(frame);
+        },
+        drained: events.drained,
+        ended: next,
+      });
+    } catch (error) {
+      // Later, as every other end: whoever opened the attempt does not have it in hand yet.
+      queueMicrotask(() => next(errorText(error)));
+      return undefined;
+    }
   }
 
   #end(reason: string): void {

@@ -97,6 +97,41 @@ test('a controller that takes the connection and says nothing does not keep a ga
   server.close();
 });
 
+test('an attempt that is cancelled asks nobody else', async () => {
+  await using s = await site(['b']);
+  const hung = join(s.folder.path, 'a.sock');
+  const held: Socket[] = [];
+  const server = createServer((socket) => held.push(socket)).listen(hung);
+  const controllers = new Controllers({ clock }, { sockets: () => [hung, ...s.paths], gateway: GATEWAY });
+  let isAccepted = false;
+  const stream = openAds(controllers);
+  void stream.accepted.then(() => {
+    isAccepted = true;
+  });
+  await eventually(() => held.length > 0);
+  stream.call.cancel();
+  assert.match(await stream.ended, /cancelled/i);
+  await controllers.attach('1');
+  assert.equal(isAccepted, false);
+  controllers.close();
+  for (const socket of held) socket.destroy();
+  server.close();
+});
+
+test('a controller that goes away while others are asked is passed over', async () => {
+  await using s = await site(['a', 'b', 'c']);
+  s.state.leader = 'c';
+  const present = new Set(s.paths);
+  const controllers = new Controllers({ clock }, { sockets: () => [...present], gateway: GATEWAY });
+  const stream = openAds(controllers);
+  present.delete(s.paths[1] ?? '');
+  const attached = controllers.attach('1');
+  await stream.accepted;
+  await attached;
+  stream.call.cancel();
+  controllers.close();
+});
+
 test('one that follows hears the reports all the same', async () => {
   await using s = await site(['a', 'b']);
   for (const target of s.controllers.reportTargets) {

@@ -41,6 +41,7 @@ import { storeHangs } from './cases/store-hangs.ts';
 import { storeKilled } from './cases/store-killed.ts';
 import { storeSwap } from './cases/store-swap.ts';
 import { subscribersKilled } from './cases/subscribers-killed.ts';
+import { transactionsNotReplayed } from './cases/transactions-not-replayed.ts';
 import { userDeleted } from './cases/user-deleted.ts';
 import { emptyWhileNobodyWrites } from './cases/writes-paused.ts';
 import { HOSTILE_CASES } from '../hostile/cases.ts';
@@ -61,6 +62,7 @@ export const CASES: readonly FaultCase[] = [
   orderlyFailover,
   oldPrimaryWakes,
   oldBackup,
+  transactionsNotReplayed,
   flushall,
   emptyWhileNobodyWrites,
   flushallWhileStarting,

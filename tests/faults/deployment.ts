@@ -19,6 +19,8 @@ const KEEPING = ['appendonly yes', 'appendfsync everysec'];
 export interface DeploymentInit {
   /** Lines for every data server. Default: an append-only file. */
   readonly config?: readonly string[];
+  /** `without-rights`: what `user default off` alone in an ACL file makes of it. Default: off, with its rights. */
+  readonly defaultUser?: 'without-rights';
   /** Of each master of a cluster. Default 0. */
   readonly replicas?: 0 | 1;
 }
@@ -57,7 +59,8 @@ export class Deployment {
     stage.owned.defer(() => rm(directory, { recursive: true, force: true }));
     const logins = await Logins.make(directory);
     const { program } = stage;
-    const server = { program, acl: logins.acl, config: init.config ?? KEEPING };
+    const acl = init.defaultUser === 'without-rights' ? ['user default off', ...logins.acl.slice(1)] : logins.acl;
+    const server = { program, acl, config: init.config ?? KEEPING };
     const servers = await startLayout(stage, server, { directory, replicas: init.replicas ?? 0 });
     return new Deployment(servers, { logins, directory });
   }

@@ -13,9 +13,9 @@ export function runApart(run: PlannedRun, seed: number): Promise<Outcome> {
   const { fault, kind } = run;
   const beganMs = performance.now();
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [PROGRAM, fault.name, kind, String(seed)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    // It ends with its owner, and its servers with it.
+    const command = [process.execPath, PROGRAM, fault.name, kind, String(seed)];
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     let complained = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));

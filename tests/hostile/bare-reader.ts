@@ -90,6 +90,7 @@ export class BareReader {
 
   /** A store that fails, or is slow with one cluster, is asked again; nothing else waits for it. */
   async #look(): Promise<void> {
+    this.#witness.looksAgain(this.#views);
     const looks = listStores(this.link.store).flatMap(({ store }, from) => [
       this.#lookAtRoster(from),
       this.#lookAtHeads(store, from),

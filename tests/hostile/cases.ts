@@ -5,7 +5,7 @@ import { MUTANTS } from './mutants.ts';
 import { runSeeds } from './pool.ts';
 import { formatSum, missingKinds } from './report.ts';
 
-/** The rows of the hostile suite in the table of `make test-faults`: a thousand seeds each (a quarter with a store server), and every rule taken out. */
+/** The rows of the hostile suite in the table of `make test-faults`: a thousand seeds (`seedsOf`), and every rule taken out. */
 const RUNS = 1_000;
 
 export const HOSTILE_CASES: readonly FaultCase[] = [

@@ -21,10 +21,11 @@ const ACCEPT = 'federation/model/accept.ts';
 
 /** The seeds that are known to miss each clause. */
 const CLAUSE_SEEDS: Readonly<Record<string, number>> = {
-  member: 4,
+  member: 6,
   cluster: 6,
   incarnation: 4,
   limits: 3,
+  order: 2,
   quota: 2,
   namespaces: 7,
   addresses: 2,
@@ -46,7 +47,7 @@ const OTHERS: readonly Mutant[] = [
     find: "clauses.filter((clause) => clause.scope === 'head'),",
     replace: '[],',
     without: 'every clause of the accept rule, for beats',
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'beat-of-any-version',
@@ -62,7 +63,7 @@ const OTHERS: readonly Mutant[] = [
     find: 'return this.#peers.get(cluster);',
     replace: 'return cluster === undefined ? this.#peers.get(cluster) : undefined;',
     without: 'the high-water marks of peers, over a restart',
-    seed: 4,
+    seed: 5,
   },
   {
     name: 'roster-floor',
@@ -70,7 +71,7 @@ const OTHERS: readonly Mutant[] = [
     find: 'if (version < floor) {',
     replace: 'if (version < 0) {',
     without: 'that a roster is never older than one trusted before',
-    seed: 16,
+    seed: 32,
   },
   {
     name: 'roster-signature',

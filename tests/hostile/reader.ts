@@ -3,12 +3,12 @@ import { rim } from '../../federation/sync/clusterset.fixture.ts';
 import { RosterFollower } from '../../federation/sync/roster-follower.ts';
 import { type Keeper, Subscriber } from '../../federation/sync/subscriber.ts';
 import type { SyncEvent } from '../../federation/sync/sync-event.ts';
+import type { Timer } from '../../runtime/clock.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
 import type { Recorder } from '../history/recorder.ts';
 import { clusterset, LIMITS, READER_RANGES } from './cast.ts';
 import type { Disk, Field, Link, OpenedDisk } from './field.ts';
-import type { Timer } from '../../runtime/clock.ts';
 import { Witness } from './witness.ts';
-import type { Metrics } from '../../runtime/metrics.ts';
 
 /** A reader as the controller has it: subscriber, roster follower, marks and last good, with a witness at every door. */
 export interface ReaderComponents {
@@ -70,12 +70,26 @@ export class WatchedReader {
     await this.#start();
   }
 
-  /** Everything that is new since the last look. Beats bring no event of their own, so it is looked often. */
+  /** Everything that is new since the last look. Not every beat brings an event, so it is looked often. */
   look(): void {
     if (this.#running === undefined) return;
     const { views } = this.#running.subscriber;
-    this.#witness.sees(views, 'store');
+    this.#witness.looksAgain(views);
     this.#witness.holds(views);
+  }
+
+  async stop(how: 'orderly' | 'crash' = 'orderly'): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    await running.subscriber.close();
+    this.look();
+    this.#lookTimer?.cancel();
+    this.#lookTimer = undefined;
+    await this.#looking;
+    await this.#lookAtMetrics();
+    this.#running = undefined;
+    await running.opened.close(how);
+    this.#witness.stopped();
   }
 
   /** What an operator sees of the rejections since the last time: every one must have moved its metric. */
@@ -96,20 +110,6 @@ export class WatchedReader {
       this.#lookTimer = undefined;
       this.#looking = this.#lookAtMetrics();
     });
-  }
-
-  async stop(how: 'orderly' | 'crash' = 'orderly'): Promise<void> {
-    const running = this.#running;
-    if (running === undefined) return;
-    await running.subscriber.close();
-    this.look();
-    this.#lookTimer?.cancel();
-    this.#lookTimer = undefined;
-    await this.#looking;
-    await this.#lookAtMetrics();
-    this.#running = undefined;
-    await running.opened.close(how);
-    this.#witness.stopped();
   }
 
   async #start(): Promise<void> {

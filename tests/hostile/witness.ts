@@ -27,6 +27,8 @@ export class Witness {
   readonly #reader: string;
   readonly #kept = new Map<ClusterId, KeptOctets>();
   readonly #seen = new Map<ClusterId, Head>();
+  /** Told to the listener before its octets were kept. */
+  readonly #unkept = new Map<ClusterId, Head>();
   /** Version of the roster by which a head was judged, where that was not the newest. */
   readonly #judgedBy = new WeakMap<Head, number>();
   #roster = 0;
@@ -42,6 +44,7 @@ export class Witness {
     this.#roster = 0;
     this.#kept.clear();
     this.#seen.clear();
+    this.#unkept.clear();
     this.#recorder.record({ kind: 'reader', reader: this.#reader, run: this.#run, state: 'started' });
   }
 
@@ -66,16 +69,30 @@ export class Witness {
       const before = this.#seen.get(place);
       const isKnown = before !== undefined && compareHeadOrder(before, head) === 0 && before.digest === head.digest;
       if (isKnown) continue;
-      // Between the verdict and the call of the keeper the view is there and told to nobody yet.
-      const isKept = kept !== undefined && isSameVersion(kept.order, head);
-      if (!isKept && place !== told) continue;
-      this.#seen.set(place, head);
-      const { digest } = head;
-      const records = recordsUnder(isKept ? kept : undefined, view);
-      const roster = this.#judgedBy.get(head);
-      const facts = { cluster: place, order: orderOf(head), digest, records, roster };
-      this.#recorder.record({ kind: 'applied', reader: this.#reader, run: this.#run, origin, ...facts });
+      if (kept !== undefined && isSameVersion(kept.order, head)) this.#takes(place, view, origin, kept);
+      // Between the verdict and the call of the keeper the view is there, and a beat upon it may be told already.
+      else if (place === told) this.#unkept.set(place, head);
     }
+  }
+
+  /** The same, later than anything that was told before: by now the octets of whatever was told must have been kept. */
+  looksAgain(views: ReadonlyMap<ClusterId, ClusterView>): void {
+    this.sees(views, 'store');
+    for (const [place, view] of views) {
+      const [told, kept] = [this.#unkept.get(place), this.#kept.get(place)];
+      const isKept = kept !== undefined && isSameVersion(kept.order, view.head);
+      if (!isKept && told !== undefined && isSameVersion(told, view.head)) this.#takes(place, view, 'store', undefined);
+    }
+    this.#unkept.clear();
+  }
+
+  #takes(place: ClusterId, view: ClusterView, origin: 'store' | 'disk', kept: KeptOctets | undefined): void {
+    const { head } = view;
+    this.#seen.set(place, head);
+    const records = recordsUnder(kept, view);
+    const roster = this.#judgedBy.get(head);
+    const facts = { cluster: place, order: orderOf(head), digest: head.digest, records, roster };
+    this.#recorder.record({ kind: 'applied', reader: this.#reader, run: this.#run, origin, ...facts });
   }
 
   rejected(rejection: { readonly cluster: string; readonly clause: string; readonly reason: string }): void {

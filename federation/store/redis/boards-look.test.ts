@@ -33,3 +33,27 @@ test('the boards show tokens by state and the lease of each cluster, and no secr
     [['east', 'east-0', 1, true]],
   );
 });
+
+test('a lease that is damaged is shown with what to do, and hides neither tokens nor other leases', async (t) => {
+  const server = await startServer({ program: 'valkey' });
+  t.after(() => server[Symbol.asyncDispose]());
+  const clusterset = freshClusterset();
+  await using store = await RedisStore.open(redisComponents(), { address: parseRedisAddress(server.url), clusterset });
+  for (const cluster of [EAST, WEST]) await store.commit(commitOf(cluster, { version: 1 }));
+  await store.join.offer({ tokenId: 'a', credential: new Uint8Array(32), expiresAtMs: Date.now() + 60_000 });
+  await store.lease.acquire('east', 'east-0', 30_000);
+  const key = `isthmus:{${clusterset}/west}:lease:west`;
+  for (const damage of [['SET', key, 'bogus'] as const, ['RPUSH', key, 'bogus'] as const]) {
+    await server.cli('DEL', key);
+    await server.cli(...damage);
+    const { joins, leases } = await store.boards();
+    assert.equal(joins?.length, 1);
+    assert.deepEqual(
+      leases.map(({ name, holder, problem }) => [name, holder, problem?.includes(`DEL '${key}'`)]),
+      [
+        ['east', 'east-0', undefined],
+        ['west', '', true],
+      ],
+    );
+  }
+});

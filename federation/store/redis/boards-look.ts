@@ -38,11 +38,18 @@ async function lookAtJoins(join: RedisJoinBoard): Promise<readonly JoinListing[]
 
 async function lookAtLease(calls: Calls, keys: RedisKeys, name: string): Promise<LeaseListing | undefined> {
   const key = keys.lease(name);
-  const [stored, time] = await calls.read(key, 'reads', async (connection) =>
-    accepted(await connection.call([readLease(key), ['TIME']], { bytesMax: 8_192, timeoutMs: COMMAND_TIMEOUT_MS })),
-  );
-  const lease = leaseIn(stored, key);
-  if (lease === undefined) return undefined;
-  const { holder, transitions, expiresAtMs } = lease;
-  return { name, holder, transitions, expiresInMs: expiresAtMs - serverMs(time) };
+  try {
+    const [stored, time] = await calls.read(key, 'reads', async (connection) =>
+      accepted(await connection.call([readLease(key), ['TIME']], { bytesMax: 8_192, timeoutMs: COMMAND_TIMEOUT_MS })),
+    );
+    const lease = leaseIn(stored, key);
+    if (lease === undefined) return undefined;
+    const { holder, transitions, expiresAtMs } = lease;
+    return { name, holder, transitions, expiresInMs: expiresAtMs - serverMs(time) };
+  } catch (error) {
+    if (!(error instanceof StoreRefusedError && 'key' in error.fields)) throw error;
+    // Damaged, it keeps the replicas of its site from leading: it is what somebody who looks has to see.
+    const problem = `${error.message} (${error.hint ?? ''})`;
+    return { name, holder: '', transitions: 0, expiresInMs: 0, problem };
+  }
 }

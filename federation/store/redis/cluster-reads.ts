@@ -93,13 +93,13 @@ export class ClusterReads {
 const EXCESSIVE_PAUSE_MS = 30_000;
 /** What a server may need for all records of a cluster: twice their octets, for they may have been written piecemeal. */
 const MEMORY_BYTES_MAX = 2 * (STORE_LIMITS.clusterBytesMax + STORE_LIMITS.clusterRecordsMax * 256);
-/** All records with their keys, lengths and line ends. */
+/** All records with their keys, lengths and line ends. Of a full server the head is asked for twice. */
 const CLUSTER_ANSWER = {
-  bytesMax: STORE_LIMITS.clusterBytesMax + STORE_LIMITS.clusterRecordsMax * 64 + HEAD_FRAME_BYTES_MAX,
+  bytesMax: STORE_LIMITS.clusterBytesMax + STORE_LIMITS.clusterRecordsMax * 64 + 2 * HEAD_FRAME_BYTES_MAX,
   timeoutMs: COMMAND_TIMEOUT_MS,
 };
 /** The log is cut to its limit; an entry may be as large as the limit itself. */
-const LOG_ANSWER = { bytesMax: STORE_LIMITS.logBytesMax * 2 + HEAD_FRAME_BYTES_MAX, timeoutMs: COMMAND_TIMEOUT_MS };
+const LOG_ANSWER = { bytesMax: STORE_LIMITS.logBytesMax * 2 + 2 * HEAD_FRAME_BYTES_MAX, timeoutMs: COMMAND_TIMEOUT_MS };
 
 export function headIn(frame: Buffer | undefined, key: string): StoredHead | undefined {
   if (frame === undefined || frame.byteLength === 0) return undefined;

@@ -2,7 +2,7 @@ import { StoreUnavailableError } from '../contract.ts';
 import type { AnswerLimits, RedisConnection } from './connection.ts';
 import { COMMAND_TIMEOUT_MS, SMALL_ANSWER } from './connection.ts';
 import type { RedisCommand, Reply } from './reply.ts';
-import { accepted, listOf, RedisReplyError } from './reply.ts';
+import { accepted, bytesOf, listOf, RedisReplyError } from './reply.ts';
 
 /**
  * Optimistic transactions: WATCH what the decision rests on, look, decide, change all of it by MULTI/EXEC. The server
@@ -45,7 +45,10 @@ export async function execute(
   });
 }
 
-/** Several reads of one moment. */
+/**
+ * Several reads of one moment.
+ * @param commands the first one reads what every write of the others changes too
+ */
 export async function snapshot(
   connection: RedisConnection,
   commands: readonly RedisCommand[],
@@ -54,6 +57,7 @@ export async function snapshot(
   const answers = await connection.call([['MULTI'], ...commands, ['EXEC']], limits);
   const executed = answers.at(-1);
   if (!Array.isArray(executed)) {
+    if (answers.some(isFull)) return lookTwice(connection, commands, limits);
     accepted(answers);
     throw new StoreUnavailableError(`${connection.place} does not carry out a transaction`);
   }
@@ -62,4 +66,25 @@ export async function snapshot(
     if (reply instanceof RedisReplyError) throw new RedisReplyError(reply.message, String(commands[index]?.[1] ?? ''));
   }
   return listOf(executed);
+}
+
+/** A full Redis takes nothing after MULTI, not even reads, because a queue needs memory. Alone they are answered. */
+function isFull(reply: Reply): boolean {
+  return reply instanceof RedisReplyError && reply.code === 'OOM';
+}
+
+/** Of one moment, because what every write changes is the same before and after. */
+async function lookTwice(
+  connection: RedisConnection,
+  commands: readonly RedisCommand[],
+  limits: AnswerLimits,
+): Promise<readonly Reply[]> {
+  const [mark] = commands;
+  const again = mark === undefined ? [] : [mark];
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const answers = accepted(await connection.call([...commands, ...again], limits));
+    const [before, after] = [answers[0], answers.at(-1)].map(bytesOf);
+    if (before === after || (before && after?.equals(before))) return answers.slice(0, commands.length);
+  }
+  throw new StoreUnavailableError(`${connection.place} is written while it is read`);
 }
