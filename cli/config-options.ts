@@ -44,7 +44,8 @@ export async function siteFrom(options: ConfigOptions, io: Io): Promise<SiteConf
   const { loadConfig } = await import('../controller/config/load.ts');
   const file = configFile(options, io);
   const loaded = await loadConfig({ file, env: io.env, flags: options, cwd: io.cwd });
-  if (!loaded.ok) throw new InvalidInputError(file ?? 'configuration', loaded.findings);
+  if (!loaded.ok)
+    throw new InvalidInputError(file ?? `configuration without ${siteFile(options, io)}`, loaded.findings);
   writeFindings(loaded.findings, io);
   if (options.printConfig !== true) return loaded.config;
   const { printConfig } = await import('../controller/config/print.ts');
@@ -56,7 +57,11 @@ export async function siteFrom(options: ConfigOptions, io: Io): Promise<SiteConf
 export function configFile(options: ConfigOptions, io: Io): string | undefined {
   const named = options.config ?? io.env[CONFIG_FILE_VARIABLE];
   if (named !== undefined && named !== '') return named;
-  const given = options['stateDir'] ?? io.env['ISTHMUS_STATE_DIR'];
-  const { site } = stateFolder(resolve(io.cwd, typeof given === 'string' ? given : DEFAULT_STATE_DIR));
+  const site = siteFile(options, io);
   return existsSync(site) ? site : undefined;
+}
+
+function siteFile(options: ConfigOptions, io: Io): string {
+  const given = options['stateDir'] ?? io.env['ISTHMUS_STATE_DIR'];
+  return stateFolder(resolve(io.cwd, typeof given === 'string' ? given : DEFAULT_STATE_DIR)).site;
 }

@@ -174,6 +174,8 @@ test('an authority whose store has a login makes no token before it knows one fo
   const refused = await lab.token();
   assert.deepEqual([refused.code, refused.stdout], [2, '']);
   assert.match(refused.stderr, /--join-store/);
+  const own = await lab.run('token', 'create', '--cluster', 'east', '--state-dir', lab.site('east'));
+  assert.deepEqual([own.code, /east is this site, the authority/.test(own.stderr)], [2, true], own.stderr);
   const taken = await lab.token('--join-store', lab.url('isthmus_join'));
   assert.equal(taken.code, 0, taken.stderr);
   assert.doesNotMatch(taken.stderr, /warning/);

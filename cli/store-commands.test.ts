@@ -100,6 +100,12 @@ test('beside the controllers of two sites', { timeout: 120_000 }, async (t) => {
     },
   );
 
+  await t.test('the user for the Sentinels comes with the word that its line is for them alone', async () => {
+    const { code, stdout, stderr } = await runHere(['store', 'acl', '--state-dir', east, '--sentinel']);
+    assert.deepEqual([code, /^ACL SETUSER isthmus_sentinel /m.test(stdout)], [0, true], stderr);
+    assert.match(stderr, /^the rules of isthmus_sentinel are for each Sentinel alone/m);
+  });
+
   await t.test('a store that is away is exit code 1 with the reason, and looking for one never makes it', async () => {
     const site = join(west, 'site.yaml');
     const text = await readFile(site, 'utf8');
@@ -145,6 +151,7 @@ for (const [args, problem] of [
   [['store', 'dump'], /there is no site in .* to take the store from/],
   [['store', 'dump', '--store', 'memory:x'], /a memory: store lives in its own process/],
   [['store', 'dump', '--store', 'ftp://x'], /unknown scheme "ftp"/],
+  [['store', 'dump', '--store', 'redis://h'], /which clusterset\?/],
   [['store', 'dump', '--cluster', 'A/B'], /--cluster A\/B is not a DNS label/],
   [['store', 'check', '--store', 'embedded:/x'], /which clusterset\?/],
 ] as const) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isDnsLabel, parseClusterId } from '../federation/model/ids.ts';
+import { type ClusterId, isDnsLabel, parseClusterId } from '../federation/model/ids.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorText, InvalidInputError, IsthmusError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -70,7 +70,12 @@ export async function openJoinOffice(
   const rootPin = fingerprint(rootCertificate);
   return {
     routes: tokenRoute((query) =>
-      makeToken(desk, query, { ...init, rootPin, listed: controller.stores.map(({ name }) => name) }),
+      makeToken(desk, query, {
+        ...init,
+        rootPin,
+        self: controller.config.cluster,
+        listed: controller.stores.map(({ name }) => name),
+      }),
     ),
     checks: [{ name: 'authority', ok: true }],
     close: async () => {
@@ -91,12 +96,19 @@ export function closedJoinOffice(why: string): JoinOffice {
   };
 }
 
+/** What every other site answers to who asks it for a token. */
+export const NO_JOIN_OFFICE: Routes = tokenRoute(() => {
+  const body = 'this site is not the authority of its clusterset: make tokens on the site that founded it';
+  return { status: 409, type: TEXT, body };
+});
+
 function tokenRoute(answer: (query: URLSearchParams) => Answer | Promise<Answer>): Routes {
   return { '/v1/tokens': { surfaces: ['socket'], method: 'POST', answer } };
 }
 
 interface TokenFacts extends JoinOfficeInit {
   readonly rootPin: string;
+  readonly self: ClusterId;
   /** Names of the stores in which tokens are offered. */
   readonly listed: readonly string[];
 }
@@ -104,11 +116,14 @@ interface TokenFacts extends JoinOfficeInit {
 async function makeToken(
   desk: JoinDesk,
   query: URLSearchParams,
-  { rootPin, storeUrl: own, joinStore, listed }: TokenFacts,
+  { rootPin, self, storeUrl: own, joinStore, listed }: TokenFacts,
 ): Promise<Answer> {
   const order = orderSchema.safeParse(Object.fromEntries(query));
   if (!order.success) return { status: 400, type: TEXT, body: z.prettifyError(order.error) };
   const { cluster, lifetimeMs } = order.data;
+  // Whoever joined with it would take the authority's own place in the roster, and with it the right to write there.
+  if (cluster === self)
+    return { status: 409, type: TEXT, body: `${cluster} is this site, the authority: it cannot join` };
   const store = await storeForTokens({ own, join: order.data.store ?? joinStore });
   if (!store.ok) return { status: 409, type: TEXT, body: store.message };
   const token = await desk.makeToken({

@@ -14,7 +14,13 @@ import { adminParts } from './admin-parts.ts';
 import { claimStores } from './claim-stores.ts';
 import type { SiteConfig } from './config/site.ts';
 import { Controller } from './controller.ts';
-import { closedJoinOffice, type JoinOffice, type JoinOfficeInit, openJoinOffice } from './join-office.ts';
+import {
+  closedJoinOffice,
+  type JoinOffice,
+  type JoinOfficeInit,
+  NO_JOIN_OFFICE,
+  openJoinOffice,
+} from './join-office.ts';
 import { LeaderOffice } from './leadership/leader-office.ts';
 import { StandbyStoreServer } from './leadership/standby-store-server.ts';
 import { stateFolder } from './state-folder.ts';
@@ -60,7 +66,7 @@ export async function runController(config: SiteConfig, components: RunComponent
   const admin = new AdminServer(components, {
     routes: {
       ...adminRoutes(adminParts({ clock, metrics, controller }, { furtherChecks: office?.checks ?? [] })),
-      ...office?.routes,
+      ...(office?.routes ?? NO_JOIN_OFFICE),
     },
     socketPath: controller.folder.adminSocket,
     health: config.listen.health,

@@ -114,3 +114,14 @@ test('closing a writer that still waits for the store leaves nothing behind', as
   await writer.close();
   assert.equal(writer.publisher, undefined);
 });
+
+test('a writer that was closed takes no office any more', async (t) => {
+  const site = new Site(t);
+  const writer = await site.writer();
+  await site.untilEpoch(1);
+  await writer.close();
+  writer.begin({ transitions: 5 });
+  await clock.sleep(50);
+  assert.equal(writer.state.kind, 'standby');
+  assert.equal((await site.store.read(EAST))?.order.epoch, 1);
+});

@@ -37,6 +37,7 @@ export class Writer {
   readonly #init: WriterInit;
   #tenure: Tenure | undefined;
   #ended: Promise<void> = Promise.resolve();
+  #isClosed = false;
   #beatInfo: BeatInfo = { rosterSeen: 0, acks: {} };
 
   constructor(components: OfficeComponents & { readonly metrics: Metrics }, init: WriterInit) {
@@ -55,6 +56,8 @@ export class Writer {
 
   /** Takes the office anew, with a new epoch. Does not wait for the store. */
   begin({ transitions }: { readonly transitions?: number | undefined } = {}): void {
+    // A replica may come to lead while it stops: what began then nobody would end.
+    if (this.#isClosed) return;
     this.end();
     const after = this.#ended;
     this.#tenure = new Tenure(this.#components, { ...this.#init, transitions, after, beatInfo: this.#beatInfo });
@@ -84,8 +87,9 @@ export class Writer {
     this.#tenure?.publisher?.checkSoon();
   }
 
-  /** Stops writing. What is published stays published. */
+  /** Stops writing for good. What is published stays published. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.end();
     await this.#ended;
   }

@@ -51,6 +51,12 @@ async function init(options: InitOptions, io: Io): Promise<void> {
   const { hasLogin } = await import('../../controller/enrol/join-store.ts');
   const { resolveStorePaths } = await import('../../controller/config/store-paths.ts');
   const ownStore = options.store.length === 0;
+  if (!ownStore && options.storeListen !== undefined) {
+    throw new UsageError(
+      '--store-listen is for the store that this site serves, and --store names another',
+      'give one',
+    );
+  }
   const here = (url: string): string => resolveStorePaths(url, (path) => resolve(io.cwd, path));
   const stores = options.store.map(here);
   const site = newSite(

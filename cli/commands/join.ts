@@ -76,6 +76,8 @@ async function siteStores({ store }: JoinOptions, ofToken: string, io: Io): Prom
 }
 
 async function tokenText({ token, tokenFile }: JoinOptions): Promise<string> {
+  if (token !== undefined && tokenFile !== undefined)
+    throw new UsageError('two tokens', 'give --token or --token-file');
   if (token !== undefined) return token;
   if (tokenFile === undefined) throw new UsageError('a token is needed', 'give --token or --token-file');
   if (tokenFile === '-') {

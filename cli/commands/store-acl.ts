@@ -26,7 +26,7 @@ export function registerAcl(store: Command, io: Io): void {
     .option('--cluster <name>', "cluster that gets a user; may be repeated; default: the roster's members", collect, [])
     .option('--authority <name>', 'cluster that also writes roster and join board; default: this site, if it is it')
     .option('--user-prefix <text>', 'in front of every user name, for several clustersets on one server')
-    .option('--sentinel', 'also the user that looks up the primary at the Sentinels')
+    .option('--sentinel', 'also the user that looks up the primary; its line is for the Sentinels alone')
     .option('--password-sha256 <user=hex>', 'hash of the password of a user; may be repeated', collect, [])
     .option('--write-passwords <dir>', 'make a password for each user, kept in DIR/USER.password for its owner alone')
     .addOption(
@@ -69,6 +69,10 @@ async function printAcl(options: AclOptions, io: Io): Promise<void> {
     const listed = users.map((user) => ({ ...user, passwordSha256: hashes.get(user.name) }));
     const object = { apiVersion: 'isthmus.dev/v1alpha1', kind: 'StoreAcl', clusterset: init.clusterset, users: listed };
     io.stdout.write(await formatObject(object, options.output));
+  }
+  const seeker = users.find(({ role }) => role === 'sentinel');
+  if (seeker !== undefined) {
+    io.stderr.write(`the rules of ${seeker.name} are for each Sentinel alone: a server of data does not know them\n`);
   }
   const open = users.filter(({ name }) => !hashes.has(name)).map(({ name }) => name);
   if (open.length > 0) {

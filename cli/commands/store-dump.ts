@@ -40,6 +40,7 @@ Examples:
 
 async function dump(options: DumpOptions, io: Io): Promise<void> {
   const { isDnsLabel, parseClusterId } = await import('../../federation/model/ids.ts');
+  const { isRedisUrl } = await import('../../federation/store/redis/address.ts');
   const { displayStoreUrl } = await import('../../federation/store/display-url.ts');
   const { dumpStore } = await import('../store/dump.ts');
   const { dumpPage } = await import('../store/dump-page.ts');
@@ -52,6 +53,10 @@ async function dump(options: DumpOptions, io: Io): Promise<void> {
   const [url = ''] = storeUrls(options.store === undefined ? [] : [options.store], view);
   await checkStoreUrl(url);
   const clusterset = options.clusterset ?? view.config?.clusterset ?? '';
+  // Keys in Redis begin with its name; the other stores have one clusterset each.
+  if (clusterset === '' && isRedisUrl(url)) {
+    throw new UsageError('which clusterset? There is no site here to take it from', 'give --clusterset');
+  }
   const only = options.cluster.map(parseClusterId);
   const known = view.roster?.members.map(({ cluster }) => cluster) ?? [];
   await using store = await openSiteStore(url, view, clusterset);

@@ -96,3 +96,13 @@ test('while the replica that led before still has the journal, no token is made,
   before[Symbol.dispose]();
   await untilStatus(office, 201);
 });
+
+test('an office that was closed stays closed, whoever leads afterwards', async (t) => {
+  const { office, role, journal } = await site(t);
+  await preparePrivateFolder(dirname(journal));
+  await office.close();
+  role.lead(true);
+  await clock.sleep(50);
+  assert.equal((await ask(office)).status, 503);
+  using _free = await StateLock.take({ clock }, { folder: dirname(journal), waitMs: 0 });
+});

@@ -41,6 +41,7 @@ export class LeaderOffice implements JoinOffice {
   readonly #components: LeaderOfficeComponents;
   readonly #init: LeaderOfficeInit;
   #isLeader = false;
+  #isClosed = false;
   #leaving = new AbortController();
   #open: OpenOffice | undefined;
   #why = 'it is just taking over';
@@ -53,13 +54,15 @@ export class LeaderOffice implements JoinOffice {
     components.role.onLeading((isLeader) => this.#lead(isLeader));
   }
 
+  /** For good: the role goes on for a while, and may still come to lead. */
   async close(): Promise<void> {
     this.#lead(false);
+    this.#isClosed = true;
     await this.#turn;
   }
 
   #lead(isLeader: boolean): void {
-    if (this.#isLeader === isLeader) return;
+    if (this.#isClosed || this.#isLeader === isLeader) return;
     this.#isLeader = isLeader;
     if (isLeader) {
       this.#leaving = new AbortController();

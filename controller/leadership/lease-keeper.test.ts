@@ -56,9 +56,12 @@ test('a follower leads at once when the leader stops in order', async (t) => {
   await cluster.clock.advance(1);
   const b = cluster.replica('b');
   await cluster.clock.advance(5_000);
-  await a.keeper.close();
+  const closing = a.keeper.close();
+  assert.equal(a.keeper.mayWrite, false, 'from the moment on in which the lease may be given back');
+  await closing;
   await cluster.clock.advance(2_000);
   assert.equal(b.keeper.leadership.kind, 'leader');
+  assert.equal(a.keeper.mayWrite, false);
 });
 
 test('a dark board ends the writing before the lease ends, and what was known stays', async (t) => {

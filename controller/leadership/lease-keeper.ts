@@ -61,9 +61,12 @@ export class LeaseKeeper {
     return this.#leading.leadership;
   }
 
-  /** Asked before every write, because between two timers a process may have been stopped for minutes. */
+  /**
+   * Asked before every write, because between two timers a process may have been stopped for minutes. Not any more once
+   * the lease is about to be given back: it may be another's then, long before its time is over.
+   */
   get mayWrite(): boolean {
-    return mayWrite(this.leadership, this.#nowMs());
+    return !this.#stop.signal.aborted && mayWrite(this.leadership, this.#nowMs());
   }
 
   start(): void {

@@ -38,6 +38,17 @@ test('marks are on disk when the call that raised them returns', async (t) => {
   assert.deepEqual(again.roster, { version: 4, digest: DIGEST });
 });
 
+test('who brings the same as another is not told before that is on disk', async (t) => {
+  const path = join(await folder(t), 'marks.json');
+  const { marks } = await load(path);
+  void marks.advance(WEST, mark(9));
+  await marks.advance(WEST, mark(9, 1));
+  assert.deepEqual((await load(path)).marks.peer(WEST)?.order.version, 9);
+  void marks.advanceRoster({ version: 4, digest: DIGEST });
+  await marks.advanceRoster({ version: 4, digest: DIGEST });
+  assert.equal((await load(path)).marks.roster?.version, 4);
+});
+
 test('a restart never hands out a version that may have been used, however many of a block were', async (t) => {
   const path = join(await folder(t), 'marks.json');
   for (const used of [1, 2, 3, 40, 64, 65, 130]) {

@@ -105,16 +105,20 @@ export class Marks implements RosterMarks {
     await this.#saveIfPossible();
   }
 
-  /** A new beat of a known version is only remembered, and goes to disk with the next change. */
+  /**
+   * A new beat of a known version is only remembered, and goes to disk with the next change. Of several stores two may bring
+   * the same at once: the second waits for the write of the first.
+   */
   async advance(cluster: ClusterId, mark: HighWaterMark): Promise<void> {
     const before = this.#peers.get(cluster);
-    if (before !== undefined && compareHeadOrder(mark.order, before.order) <= 0) return;
-    this.#peers.set(cluster, mark);
-    if (before === undefined || !isSameVersion(before.order, mark.order)) await this.#saveIfPossible();
+    const isNewer = before === undefined || compareHeadOrder(mark.order, before.order) > 0;
+    if (isNewer) this.#peers.set(cluster, mark);
+    if (before !== undefined && (!isNewer || isSameVersion(before.order, mark.order))) return await this.#written();
+    await this.#saveIfPossible();
   }
 
   async advanceRoster(mark: RosterMark): Promise<void> {
-    if (this.#roster !== undefined && mark.version <= this.#roster.version) return;
+    if (this.#roster !== undefined && mark.version <= this.#roster.version) return await this.#written();
     this.#roster = mark;
     await this.#saveIfPossible();
   }
@@ -122,6 +126,12 @@ export class Marks implements RosterMarks {
   /** Writes what is not on disk yet: at shutdown. */
   async close(): Promise<void> {
     await this.#saveIfPossible();
+  }
+
+  /** What is under way; whoever began it hears how it ends. */
+  async #written(): Promise<void> {
+    await this.#queued?.catch(() => undefined);
+    await this.#lastWrite;
   }
 
   async #saveIfPossible(): Promise<void> {

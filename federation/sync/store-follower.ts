@@ -49,7 +49,7 @@ export const POLL_INTERVAL_MS = 2_000;
 /** The roster changes rarely and is large; hints and heads that name a newer one ask for it sooner. */
 const ROSTER_INTERVAL_MS = 10_000;
 const ROSTER_ASK_INTERVAL_MS = 1_000;
-/** After a look that found nothing new: whoever may give hints may give them without end, and a roster may be 4 MiB. */
+/** After a hint that led to nothing new: whoever may give hints may give them without end, and a roster may be 4 MiB. */
 const ROSTER_REST_MS = 250;
 /** A store that comes back is asked by all clusters: not in the same instant. */
 const GAP_SPREAD_MS = 300;
@@ -69,7 +69,8 @@ export class StoreFollower {
   #gapTimer: Timer | undefined;
   #rosterTimer: Timer | undefined;
   #rosterAskedAtMs = Number.NEGATIVE_INFINITY;
-  #rosterFoundOldAtMs = Number.NEGATIVE_INFINITY;
+  #isRosterHinted = false;
+  #hintedForNothingAtMs = Number.NEGATIVE_INFINITY;
   #rosterError: string | undefined;
 
   constructor(components: StoreFollowerComponents, init: StoreFollowerInit) {
@@ -178,7 +179,8 @@ export class StoreFollower {
   }
 
   #rosterHinted(): void {
-    const waitMs = this.#rosterFoundOldAtMs + ROSTER_REST_MS - this.#nowMs();
+    this.#isRosterHinted = true;
+    const waitMs = this.#hintedForNothingAtMs + ROSTER_REST_MS - this.#nowMs();
     if (waitMs <= 0) return this.#askRoster();
     this.#rosterTimer ??= this.#components.clock.after(waitMs, () => {
       this.#rosterTimer = undefined;
@@ -215,9 +217,11 @@ export class StoreFollower {
 
   async #lookAtRoster(): Promise<void> {
     const { roster } = this.#components;
+    const isHinted = this.#isRosterHinted;
+    this.#isRosterHinted = false;
     const outcome = await roster.refresh(this.#stop.signal, this.#init.from);
     this.#link.answered();
-    if (outcome.kind !== 'newer') this.#rosterFoundOldAtMs = this.#nowMs();
+    if (isHinted && outcome.kind !== 'newer') this.#hintedForNothingAtMs = this.#nowMs();
     this.#init.onRoster(outcome);
     if (this.#init.bringsRoster() && roster.isLackedBy(this.#init.from)) await this.#bringRoster();
   }

@@ -1,7 +1,7 @@
 import type { StoreComponents } from '../components.ts';
 import type { RedisConnection } from './connection.ts';
 import { COMMAND_TIMEOUT_MS } from './connection.ts';
-import type { LinkKind, RedisNode } from './node.ts';
+import type { LinkKind, RedisNode, WriteKind } from './node.ts';
 import { ConnectionLostError, OversizedReplyError, RedisReplyError } from './reply.ts';
 import { LoginRefusedError } from './dial-errors.ts';
 import { storeErrorOf } from './reply-errors.ts';
@@ -47,9 +47,13 @@ export class Calls {
    * `work` has the connection for transactions to itself. It is done again when an earlier attempt may or may not have
    * written: it has to look first, and to recognise its own writing (`attempt` above 1).
    */
-  write<Result>(key: string, work: (connection: RedisConnection, attempt: number) => Promise<Result>): Promise<Result> {
+  write<Result>(
+    key: string,
+    work: (connection: RedisConnection, attempt: number) => Promise<Result>,
+    kind: WriteKind = 'writes',
+  ): Promise<Result> {
     return this.#attempts(key, (node, attempt) =>
-      node.turns.take(() => node.link('writes').run((connection) => work(connection, attempt))),
+      node.turns(kind).take(() => node.link(kind).run((connection) => work(connection, attempt))),
     );
   }
 

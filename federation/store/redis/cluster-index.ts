@@ -1,5 +1,4 @@
 import type { Clock } from '../../../runtime/clock.ts';
-import { IsthmusError } from '../../../runtime/errors.ts';
 import type { ClusterId } from '../../model/ids.ts';
 import { STORE_LIMITS } from '../contract.ts';
 import { atMost } from '../limits.ts';
@@ -19,6 +18,7 @@ export class ClusterIndex {
   readonly #key: string;
   readonly #clock: Clock;
   readonly #seenAtMs = new Map<ClusterId, number>();
+  readonly #keeping = new Set<ClusterId>();
 
   constructor(components: { calls: Calls; keys: RedisKeys; clock: Clock }) {
     this.#calls = components.calls;
@@ -39,15 +39,17 @@ export class ClusterIndex {
     this.#seenAtMs.set(cluster, this.#clock.monotonicMs());
   }
 
-  /** Now and then, after a write: in a Redis Cluster the index may be at a node that is away, and the write is in all the same. */
-  async keepEntry(cluster: ClusterId): Promise<void> {
+  /**
+   * Now and then, after a write. Nobody waits for it: in a Redis Cluster the index may be at a node that hangs, and the
+   * write is in all the same.
+   */
+  keepEntry(cluster: ClusterId): void {
     const seenAtMs = this.#seenAtMs.get(cluster) ?? Number.NEGATIVE_INFINITY;
-    if (this.#clock.monotonicMs() < seenAtMs + LOOK_AFTER_MS) return;
-    try {
-      await this.enter(cluster);
-    } catch (error) {
-      if (!(error instanceof IsthmusError)) throw error;
-    }
+    if (this.#keeping.has(cluster) || this.#clock.monotonicMs() < seenAtMs + LOOK_AFTER_MS) return;
+    this.#keeping.add(cluster);
+    void this.enter(cluster)
+      .catch(() => undefined) // looked after again with the next beat
+      .finally(() => this.#keeping.delete(cluster));
   }
 
   async names(): Promise<readonly string[]> {

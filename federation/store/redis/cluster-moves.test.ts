@@ -129,3 +129,27 @@ it('tells a single server from a node of a cluster, in both directions', TEST_TI
   );
   await wrong[Symbol.asyncDispose]();
 });
+
+it('is not held up in writing by the node of the index, when that one hangs', TEST_TIMEOUT, async () => {
+  await using cluster = await startCluster({ program, config: ['cluster-require-full-coverage no'] });
+  const { store: before, keys } = await opened(cluster);
+  for (const one of CLUSTERS) await commitUntilIn(before, one, 1);
+  await before[Symbol.asyncDispose]();
+  const index = await cluster.ownerOf(keys.clusters);
+  const owners = await Promise.all(CLUSTERS.map((one) => cluster.ownerOf(keys.head(one))));
+  const elsewhere = CLUSTERS.find((_, at) => owners[at] !== index);
+  assert.ok(elsewhere !== undefined);
+  // One that has just started has looked at no entry yet.
+  const init = { address: parseRedisAddress(cluster.url), clusterset: keys.clusterset };
+  await using store = await RedisStore.open(redisComponents(), init);
+  await readPlain(store, elsewhere);
+  index.pause();
+  try {
+    const startedMs = performance.now();
+    await store.commit(commitOf(elsewhere, { version: 2 }));
+    await store.beat(elsewhere, headOf({ version: 2, beat: 1 }));
+    assert.ok(performance.now() - startedMs < 1_500, `took ${performance.now() - startedMs} ms`);
+  } finally {
+    index.resume();
+  }
+});

@@ -52,17 +52,19 @@ export class ClusterWrites {
     const frame = encodeHead(commit);
     const key = this.#keys.head(commit.cluster);
     await this.#calls.write(key, (connection, attempt) => this.#commitAt(connection, commit, { frame, attempt }));
-    await this.#index.keepEntry(commit.cluster);
+    this.#index.keepEntry(commit.cluster);
   }
 
   async beat(cluster: ClusterId, beat: StoredHead): Promise<void> {
     const frame = encodeHead(beat);
     const key = this.#keys.head(cluster);
+    let renewed: Buffer | undefined;
     await this.#calls.write(key, (connection, attempt) =>
       execute(connection, { watch: [key], read: [readHead(key)], limits: HEAD_ANSWER }, async ([reply]) => {
         const stored = bytesOf(reply);
         if (isOwnWriting(stored, { frame, attempt })) return { changes: [] };
         checkBeatOrder(orderIn(stored, key), beat.order);
+        renewed = stored;
         return {
           changes: [
             ['SET', key, frame],
@@ -72,8 +74,9 @@ export class ClusterWrites {
       }),
     );
     const kept = this.#remembered.get(cluster);
-    if (kept !== undefined) this.#remembered.set(cluster, { ...kept, head: frame });
-    await this.#index.keepEntry(cluster);
+    // Of another head nothing is known, whoever renews it: a commit whose answer was lost, or another writer's.
+    if (renewed && kept?.head.equals(renewed)) this.#remembered.set(cluster, { ...kept, head: frame });
+    this.#index.keepEntry(cluster);
   }
 
   async #commitAt(connection: RedisConnection, commit: Commit, { frame, attempt }: Writing): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { AbstractConnector, Command, Redis } from 'ioredis';
 import replyReader from 'ioredis/built/DataHandler.js';
+import replyDecoder from 'ioredis/built/resp/decoder.js';
 import type { Clock, Timer } from '../../../runtime/clock.ts';
 import { errorText } from '../../../runtime/errors.ts';
 import { StoreUnavailableError } from '../contract.ts';
@@ -9,6 +10,7 @@ import { formatRedisPlace } from './address.ts';
 import type { Reply, RedisCommand } from './reply.ts';
 import { ConnectionLostError, OversizedReplyError, RedisReplyError } from './reply.ts';
 import { handshakeErrorOf } from './reply-errors.ts';
+import { ReplyFraming } from './reply-framing.ts';
 import { dialSocket, readLogin } from './socket.ts';
 
 /**
@@ -235,6 +237,17 @@ Object.assign(replyReader.default.prototype, {
     }
   },
 });
+
+/** What it throws the library takes for the end of the connection. */
+class CheckedDecoder extends replyDecoder.Decoder {
+  readonly #framing = new ReplyFraming();
+
+  override write(chunk: Buffer): void {
+    this.#framing.read(chunk);
+    super.write(chunk);
+  }
+}
+Object.assign(replyDecoder, { Decoder: CheckedDecoder });
 
 /** Nothing of the library that acts by itself: no queue while offline, no second attempt, no questions of its own. */
 function clientOn(socket: Socket): Redis {

@@ -3,6 +3,7 @@ import type { LeaseEntry } from '../lease-rules.ts';
 import { acquireLease, describeLease, releaseLease } from '../lease-rules.ts';
 import { decodeLease, encodeLease, LEASE_FRAME_BYTES_MAX } from './board-frames.ts';
 import type { Calls } from './calls.ts';
+import type { RedisConnection } from './connection.ts';
 import type { RedisKeys } from './keys.ts';
 import type { RedisCommand, Reply } from './reply.ts';
 import { bytesOf, listOf, numberOf } from './reply.ts';
@@ -17,26 +18,26 @@ export function redisLeaseBoard({ calls, keys }: { calls: Calls; keys: RedisKeys
       acquireLease(undefined, { name, holder, ttlMs }, 0);
       const key = keys.lease(name);
       let lease: Lease | undefined;
-      await calls.write(key, (connection) =>
+      const work = (connection: RedisConnection): Promise<void> =>
         execute(connection, { watch: [key], read: lookAt(key) }, (replies) => {
           const nowMs = serverMs(replies[1]);
           const stored = leaseIn(replies[0], key);
           const entry = acquireLease(stored, { name, holder, ttlMs }, nowMs);
           lease = describeLease(entry, nowMs);
           return { changes: entry === stored ? [] : [['SET', key, encodeLease(entry)]] };
-        }),
-      );
+        });
+      await calls.write(key, work, 'leases');
       return lease ?? describeLease({ holder: '', transitions: 0, expiresAtMs: 0 }, 0);
     },
     async release(name: string, holder: string): Promise<void> {
       const key = keys.lease(name);
-      await calls.write(key, (connection) =>
+      const work = (connection: RedisConnection): Promise<void> =>
         execute(connection, { watch: [key], read: lookAt(key) }, ([reply]) => {
           const stored = leaseIn(reply, key);
           const entry = releaseLease(stored, holder);
           return { changes: entry === undefined || entry === stored ? [] : [['SET', key, encodeLease(entry)]] };
-        }),
-      );
+        });
+      await calls.write(key, work, 'leases');
     },
   };
 }

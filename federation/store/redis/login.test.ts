@@ -151,6 +151,17 @@ if (hasProgram('redis', 'logins and certificates')) {
       echo.close();
     });
 
+    it('never logs in as somebody else because a password file is empty', async () => {
+      await using open = await startServer({ program: 'redis' });
+      const file = join(folder, 'empty');
+      await writeFile(file, '\n');
+      await assertSays(`redis://west@127.0.0.1:${open.port}?password-file=${file}`, {
+        code: 'store-unavailable',
+        message: /empty is empty/,
+        hint: /one line with the password/,
+      });
+    });
+
     it('takes a new password from its file without a restart', async () => {
       const file = join(folder, 'password');
       await writeFile(file, 's3cret-1\n');

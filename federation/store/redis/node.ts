@@ -5,9 +5,11 @@ import { Link } from './link.ts';
 /**
  * A server as the store uses it. Several connections, so that none waits for another's nature: `reads` for what is small and
  * quick; `bulk` for answers of megabytes; `deltas` for logs, whose size their writers decide, so that one of them may get
- * the connection cut off; `writes` for transactions, which watch keys and therefore come one at a time.
+ * the connection cut off; `writes` for transactions, which watch keys and therefore come one at a time; `leases` for those
+ * that have to be renewed in time, also while a large commit is on its way.
  */
-export type LinkKind = 'reads' | 'bulk' | 'deltas' | 'writes';
+export type LinkKind = 'reads' | 'bulk' | 'deltas' | WriteKind;
+export type WriteKind = 'writes' | 'leases';
 
 export interface NodeInit {
   /** HOST:PORT, or what finds it. */
@@ -17,7 +19,7 @@ export interface NodeInit {
 
 export class RedisNode {
   readonly name: string;
-  readonly turns = new Turns();
+  readonly #turns: Readonly<Record<WriteKind, Turns>> = { writes: new Turns(), leases: new Turns() };
   readonly #links: Readonly<Record<LinkKind, Link>>;
   readonly #dial: NodeInit['dial'];
 
@@ -26,11 +28,22 @@ export class RedisNode {
     this.#dial = init.dial;
     const link = (kind: LinkKind): Link =>
       new Link(components, { name: `${init.name} ${kind}`, dial: () => init.dial(kind), onUp: () => this.#hope() });
-    this.#links = { reads: link('reads'), bulk: link('bulk'), deltas: link('deltas'), writes: link('writes') };
+    this.#links = {
+      reads: link('reads'),
+      bulk: link('bulk'),
+      deltas: link('deltas'),
+      writes: link('writes'),
+      leases: link('leases'),
+    };
   }
 
   link(kind: LinkKind): Link {
     return this.#links[kind];
+  }
+
+  /** Transactions on one connection come one after the other. */
+  turns(kind: WriteKind): Turns {
+    return this.#turns[kind];
   }
 
   /** A connection of the caller's own, which closes it. */

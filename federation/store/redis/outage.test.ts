@@ -252,3 +252,24 @@ for (const kind of installedPrograms('a full server')) {
     },
   );
 }
+
+test(
+  'an answer that announces more than there can be takes no memory and ends its connection',
+  TEST_TIMEOUT,
+  async () => {
+    for (const header of ['*33554432\r\n', '*4000000\r\n', '~33554432\r\n', '%16777216\r\n', '*-5\r\n', '$1e9\r\n']) {
+      const { url, server } = await fakeServer((socket) => {
+        // Made room for, the first of these would be 50 GB.
+        socket.write(header.repeat(200));
+      });
+      try {
+        await using store = await openAt(url);
+        const startedMs = performance.now();
+        await assert.rejects(store.roster(), { code: 'store-unavailable' });
+        assert.ok(performance.now() - startedMs < 1_000, `${header} is not waited for`);
+      } finally {
+        server.close();
+      }
+    }
+  },
+);

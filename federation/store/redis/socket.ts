@@ -25,9 +25,8 @@ const FILE_BYTES_MAX = 1024 * 1024;
 export async function dialSocket(components: { clock: Clock }, init: DialInit): Promise<Socket> {
   const { place, address, timeoutMs } = init;
   const tls = address.isTls ? await tlsOptions(address, place) : undefined;
+  const socket = beginSocket(init, tls);
   return new Promise((resolve, reject) => {
-    const target = { host: place.host, port: place.port };
-    const socket = tls === undefined ? connectTcp(target) : connectTls({ ...target, ...tls });
     const fail = (error: unknown): void => {
       timer.cancel();
       socket.destroy();
@@ -56,9 +55,23 @@ export async function dialSocket(components: { clock: Clock }, init: DialInit): 
   });
 }
 
+/** A port that a node names and that is none, or a certificate that is just being replaced, are refused before there is a socket. */
+function beginSocket({ place, address }: DialInit, tls: ConnectionOptions | undefined): Socket {
+  try {
+    const target = { host: place.host, port: place.port };
+    return tls === undefined ? connectTcp(target) : connectTls({ ...target, ...tls });
+  } catch (error) {
+    throw dialErrorOf(error, { place: formatRedisPlace(place), isTls: address.isTls });
+  }
+}
+
 /** AUTH's arguments, or none when nobody logs in. */
 export async function readLogin({ user, password, passwordFile }: RedisLogin): Promise<readonly string[]> {
   const secret = passwordFile === undefined ? password : trimLineEnd((await readSmall(passwordFile)).toString('utf8'));
+  if (passwordFile !== undefined && secret === '') {
+    // Half of a rotation, or a full disk. Without AUTH one would be the user `default`, who may be allowed everything.
+    throw new StoreUnavailableError(`${passwordFile} is empty`, { hint: 'it has to hold one line with the password' });
+  }
   if (secret === undefined || secret === '') return [];
   return user === undefined ? [secret] : [user, secret];
 }

@@ -30,8 +30,10 @@ export async function execute(
   decide: (replies: readonly Reply[]) => Promise<Decision> | Decision,
 ): Promise<void> {
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    // UNWATCH: what an earlier transaction has watched and left is nothing to this one.
-    const opening: RedisCommand[] = [['UNWATCH'], ['WATCH', look.watch[0] ?? '', ...look.watch.slice(1)]];
+    // UNWATCH: what an earlier transaction has watched and left is nothing to this one. The empty transaction: where MULTI
+    // is refused, by a rule or by something in between, changes sent behind it would be made one by one, without the fence.
+    const watch: RedisCommand = ['WATCH', look.watch[0] ?? '', ...look.watch.slice(1)];
+    const opening: RedisCommand[] = [['UNWATCH'], ['MULTI'], ['EXEC'], watch];
     const replies = accepted(await connection.call([...opening, ...look.read], look.limits ?? SMALL_ANSWER));
     const { changes, timeoutMs = COMMAND_TIMEOUT_MS } = await decide(replies.slice(opening.length));
     if (changes.length === 0) return;
