@@ -74,7 +74,7 @@ export async function runController(config: SiteConfig, components: RunComponent
   });
   await admin.start();
   running.defer(() => admin.close());
-  log.info('controller serves', { cluster: config.cluster, version: softwareVersion(), stateDir: config.stateDir });
+  log.info('controller serves', { version: softwareVersion(), stateDir: config.stateDir });
   await untilAborted(signal);
   log.info('controller stops; gateways and other clusters keep what they have');
 }

@@ -72,6 +72,9 @@ async function assertInstalled(tcpdump: string): Promise<void> {
   try {
     await access(tcpdump, constants.X_OK);
   } catch (error) {
-    throw new LabError('capture', 'tcpdump is not installed', { cause: error, hint: 'run tools/install-debian.sh tcpdump' });
+    throw new LabError('capture', 'tcpdump is not installed', {
+      cause: error,
+      hint: 'run tools/install-debian.sh tcpdump',
+    });
   }
 }

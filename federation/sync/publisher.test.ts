@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../../runtime/clock.ts';
+import { type Logger, silentLogger } from '../../runtime/log.ts';
 import { SeededRandom } from '../../runtime/random.ts';
 import { decodeHead } from '../model/head-codec.ts';
 import { type Head, type HeadOrder, type SignedHead } from '../model/head.ts';
@@ -31,12 +32,12 @@ interface Bench {
 }
 
 async function bench(
-  options: WriterOptions = {},
+  { log = silentLogger, ...options }: WriterOptions & { readonly log?: Logger } = {},
   clock = new ManualClock(),
   shelf = new MemoryShelf(),
 ): Promise<Bench> {
   const store = new UnrulyStore({ clock, random: new SeededRandom(7) }, shelf);
-  const components = { ...rim(clock), store };
+  const components = { ...rim(clock), log, store };
   return { clock, shelf, components, store, writer: await makeWriter(clusterset, components, WEST, options) };
 }
 
@@ -166,6 +167,27 @@ test('closing leaves the published state in place and ends even a call that hang
   await clock.advance(0);
   await writer.close();
   assert.deepEqual(storedServices(shelf), ['service/default/shop']);
+});
+
+test('a writer that is overtaken under its own identity asks whether its folder was copied', async () => {
+  for (const [writerId, asks] of [
+    ['west-0', true],
+    ['west-1', false],
+  ] as const) {
+    const hints: unknown[] = [];
+    const { clock, writer, components } = await bench({
+      log: { ...silentLogger, warn: (_, fields) => void hints.push(fields?.['hint']) },
+    });
+    writer.publish(recordsOf({ shop: 1 }), 'availability');
+    await clock.advance(0);
+    const clone = await makeWriter(clusterset, components, WEST, { epoch: 2, writerId });
+    clone.publish(recordsOf({ shop: 3 }), 'availability');
+    await clock.advance(10_000);
+    assert.deepEqual(
+      hints.map((hint) => /was the state folder.* copied/.test(String(hint))),
+      [asks],
+    );
+  }
 });
 
 test('a writer that finds a higher epoch in the store stops writing and says so once', async () => {

@@ -238,11 +238,16 @@ export class Publisher {
   #fence(stored: HeadOrder): void {
     if (this.#isOver()) return;
     this.#fenced = true;
-    this.#log.warn('another writer of this cluster has taken over, this one stops writing', { stored });
+    // A clone of a host has the identity too, and nothing but this tells it from a successor.
+    const hint = stored.writerId === this.#init.writerId ? CLONED : undefined;
+    this.#log.warn('another writer of this cluster has taken over, this one stops writing', { stored, hint });
     for (const pump of this.#pumps) void pump.close();
     this.#init.onFenced(stored);
   }
 }
+
+const CLONED =
+  'it goes by the identity of this controller: was the state folder, or replicas/NAME in it, copied to where another one runs?';
 
 interface SignerChain {
   readonly record: ChainRecord;

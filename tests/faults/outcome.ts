@@ -10,6 +10,8 @@ export interface Outcome {
   /** Why not, for `fail` and `not run`. */
   readonly reason?: string | undefined;
   readonly notes: readonly string[];
+  /** Set when it passed alone after it had failed beside other runs: why it failed then. */
+  readonly failedBeside?: string | undefined;
   readonly seconds: number;
   readonly seed: number;
 }

@@ -47,6 +47,7 @@ async function runAll(planned: readonly PlannedRun[]): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: Number(values['at-once']) }, work));
+  if (Number(values['at-once']) > 1) await repeatAlone(outcomes);
   const ordered = planned.flatMap((run) => outcomes.get(run) ?? []);
   await mkdir(OUT, { recursive: true });
   await writeFile(join(OUT, 'faults.json'), `${JSON.stringify(ordered, undefined, 2)}\n`);
@@ -56,4 +57,15 @@ async function runAll(planned: readonly PlannedRun[]): Promise<number> {
   process.stdout.write(`\n${formatTable(ordered)}\n${formatTroubles(ordered)}`);
   process.stdout.write(`${ordered.length - failed - left} passed, ${failed} failed, ${left} not run, ${seconds} s\n`);
   return failed === 0 ? 0 : 1;
+}
+
+/** The cases promise times, and runs beside each other take them from one another: each failed one is tried alone, aloud. */
+async function repeatAlone(outcomes: Map<PlannedRun, Outcome>): Promise<void> {
+  for (const [run, { result, reason }] of outcomes) {
+    if (result !== 'fail') continue;
+    const again = await runApart(run, Number(values.seed));
+    const outcome = again.result === 'pass' ? { ...again, failedBeside: reason ?? '' } : again;
+    outcomes.set(run, outcome);
+    process.stdout.write(`${lineOf(outcome)} (alone, after it failed beside others: ${reason ?? 'no reason'})\n`);
+  }
 }

@@ -14,13 +14,15 @@ export function formatTable(outcomes: readonly Outcome[]): string {
   return formatRows([['CASE', ...kinds.map((kind) => kind.toUpperCase())], ...rows]);
 }
 
-/** Everything that is not `pass`, with the reason and how to see it again. */
+/** Everything that is not `pass` at the first go, with the reason and how to see it again. */
 export function formatTroubles(outcomes: readonly Outcome[]): string {
   return outcomes
-    .filter(({ result }) => result !== 'pass')
-    .map(({ name, kind, result, reason, seed }) => {
+    .filter(({ result, failedBeside }) => result !== 'pass' || failedBeside !== undefined)
+    .map(({ name, kind, result, reason, failedBeside, seed }) => {
       const again = `node tests/faults/one.ts ${name} '${kind}' ${seed}`;
-      return `${result}: ${name} on ${kind}: ${(reason ?? '').replaceAll(/\s+/g, ' ')}\n    again: ${again}\n`;
+      const why = (failedBeside ?? reason ?? '').replaceAll(/\s+/g, ' ');
+      const how = failedBeside === undefined ? result : '* passed alone, failed beside other runs';
+      return `${how}: ${name} on ${kind}: ${why}\n    again: ${again}\n`;
     })
     .join('');
 }
@@ -28,7 +30,9 @@ export function formatTroubles(outcomes: readonly Outcome[]): string {
 function cellOf(outcomes: readonly Outcome[], name: string, kind: string): string {
   const outcome = outcomes.find((one) => one.name === name && one.kind === kind);
   if (outcome === undefined) return '-';
-  return outcome.result === 'not run' ? 'not run' : `${outcome.result} ${Math.round(outcome.seconds)} s`;
+  return outcome.result === 'not run'
+    ? 'not run'
+    : `${outcome.result}${outcome.failedBeside === undefined ? '' : '*'} ${Math.round(outcome.seconds)} s`;
 }
 
 function formatRows(rows: readonly (readonly string[])[]): string {

@@ -153,3 +153,28 @@ it('is not held up in writing by the node of the index, when that one hangs', TE
     index.resume();
   }
 });
+
+it('shows the heads of the nodes that live before callers give up on one that hangs', TEST_TIMEOUT, async () => {
+  // Long enough that the cluster itself does not notice.
+  const config = ['cluster-require-full-coverage no', 'cluster-node-timeout 60000'];
+  await using cluster = await startCluster({ program, config });
+  const { store, keys } = await opened(cluster);
+  for (const one of CLUSTERS) await commitUntilIn(store, one, 1);
+  await store.heads();
+  const index = await cluster.ownerOf(keys.clusters);
+  const owners = await Promise.all(CLUSTERS.map((one) => cluster.ownerOf(keys.head(one))));
+  for (const victim of [cluster.masters.find((master) => master !== index && owners.includes(master)), index]) {
+    assert.ok(victim !== undefined);
+    victim.pause();
+    try {
+      const startedMs = performance.now();
+      const partial = await store.heads();
+      assert.ok(performance.now() - startedMs < 1_900, `took ${performance.now() - startedMs} ms`);
+      for (const [at, one] of CLUSTERS.entries()) assert.equal(partial.has(one), owners[at] !== victim, one);
+    } finally {
+      victim.resume();
+    }
+    while ((await store.heads()).size < CLUSTERS.length) await sleep(20);
+  }
+  await store[Symbol.asyncDispose]();
+});

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../runtime/clock.ts';
 import { errorText, IsthmusError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/log.ts';
 import type { GaugeHandle } from '../../../runtime/metrics.ts';
@@ -5,7 +6,7 @@ import type { ClusterId } from '../../model/ids.ts';
 import { compareText, isDnsLabel } from '../../model/ids.ts';
 import type { StoreComponents } from '../components.ts';
 import type { StoredHead } from '../contract.ts';
-import { STORE_LIMITS } from '../contract.ts';
+import { STORE_LIMITS, StoreUnavailableError } from '../contract.ts';
 import type { Calls } from './calls.ts';
 import { headIn } from './cluster-reads.ts';
 import type { ClusterIndex } from './cluster-index.ts';
@@ -27,9 +28,12 @@ type Found = Map<ClusterId, StoredHead>;
 
 /** Heads in one batch: what the answer may take grows with them. */
 const HEADS_PER_CALL = 100;
+/** One of several nodes that hangs must not use up the 2 s that whoever asks for heads waits: the others have answered by then. */
+const NODE_WAIT_MS = 1_500;
 const HEAD_ANSWER = { bytesMax: HEAD_FRAME_BYTES_MAX + 32, timeoutMs: COMMAND_TIMEOUT_MS };
 
 export class HeadsReads {
+  readonly #clock: Clock;
   readonly #calls: Calls;
   readonly #routing: Routing;
   readonly #index: ClusterIndex;
@@ -45,6 +49,7 @@ export class HeadsReads {
     components: StoreComponents & { calls: Calls; routing: Routing; index: ClusterIndex },
     init: { keys: RedisKeys },
   ) {
+    this.#clock = components.clock;
     this.#calls = components.calls;
     this.#routing = components.routing;
     this.#index = components.index;
@@ -60,7 +65,8 @@ export class HeadsReads {
     const found: Found = new Map();
     const failures: unknown[] = [];
     const before = this.#known;
-    const [listed] = await Promise.allSettled([this.#listed(), this.#headsOf(before, found, failures)]);
+    const names = this.#inTime(this.#listed());
+    const [listed] = await Promise.allSettled([names, this.#headsOf(before, found, failures)]);
     if (listed.status === 'fulfilled') {
       const asked = new Set(before);
       await this.#headsOf(
@@ -100,9 +106,25 @@ export class HeadsReads {
       }
     }
     const asked = [...byNode].flatMap(([node, all]) =>
-      batches(all).map((some) => this.#askNode(node, some, { found, failures })),
+      batches(all).map((some) => this.#inTime(this.#askNode(node, some, { found, failures }))),
     );
-    await Promise.all(asked);
+    for (const outcome of await Promise.allSettled(asked)) {
+      if (outcome.status === 'rejected') failures.push(outcome.reason);
+    }
+  }
+
+  /** Where there is one node only, whoever asks has nothing to gain from an earlier end. */
+  async #inTime<Result>(work: Promise<Result>): Promise<Result> {
+    const over = new AbortController();
+    const late = this.#clock.sleep(NODE_WAIT_MS, over.signal).then(async () => {
+      if ((await this.#routing.primaries()).length === 1) return work;
+      throw new StoreUnavailableError(`a node of the store does not answer in ${NODE_WAIT_MS} ms`);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      over.abort();
+    }
   }
 
   async #askNode(

@@ -7,7 +7,7 @@ import { StoreUnavailableError } from '../contract.ts';
 import type { RedisConnection } from './connection.ts';
 import { ConnectionLostError } from './reply.ts';
 
-/** A hundred controllers with five connections each are some 200 attempts a second at a server that comes back. */
+/** A hundred controllers with six connections each are some 250 attempts a second at a server that comes back. */
 const RECONNECT_BACKOFF = { initialMs: 100, maxMs: 3_000 };
 
 type State =
@@ -54,7 +54,8 @@ export class Link {
       case 'connecting':
         return state.attempt;
       case 'closed':
-        return Promise.reject(new StoreUnavailableError('the store is closed'));
+        // Of a node that is none any more: whoever waited for its turn here asks again who has taken its place.
+        return Promise.reject(new ConnectionLostError(`${this.#name} was given up`, { isOurs: false }));
       case 'down':
         if (this.#clock.monotonicMs() < state.retryAtMs) return Promise.reject(state.error);
         return this.#connect();
