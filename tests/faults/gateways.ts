@@ -13,6 +13,7 @@ import type { LabProcess } from '../../demo/lab/process.ts';
 import { summarise } from '../../demo/load/summary.ts';
 import { backendsOf } from '../../demo/federation.ts';
 import { CLI, DemoSite } from '../../demo/site.ts';
+import { until } from '../../demo/until.ts';
 import { parseClusterId, type ClusterId } from '../../federation/model/ids.ts';
 import { SystemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/log.ts';
@@ -22,6 +23,7 @@ import type { Stage } from './suite.ts';
 
 const START_LIMIT_MS = 60_000;
 const STREAM = 'shop';
+const PEERS = ['west', 'edge'];
 /** As the supervisor logs it, whatever the order of the fields. */
 const CONTROLLER_STARTED = /^(?=.*"msg":"part started")(?=.*"part":"controller").*"pid":(?<pid>\d+).*$/gm;
 export const REQUESTS_PER_SECOND = 500;
@@ -114,11 +116,21 @@ export class Gateways {
     const [east] = this.sites;
     if (east === undefined) throw new Error('no east');
     await east.untilServed(STREAM, { west: 2, edge: 2 }, START_LIMIT_MS);
-    this.#load.start({
-      name: STREAM,
-      kind: 'http',
-      ...(await east.callAt(STREAM)),
-      ratePerSecond: REQUESTS_PER_SECOND,
+    const place = await east.callAt(STREAM);
+    await this.#untilAnswered(place);
+    this.#load.start({ name: STREAM, kind: 'http', ...place, ratePerSecond: REQUESTS_PER_SECOND });
+  }
+
+  /** East's gateway has its configuration; those of the peers may still be on their way to theirs. */
+  async #untilAnswered({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
+    const wait = { what: `${STREAM} answers from ${PEERS.join(' and ')}`, timeoutMs: START_LIMIT_MS };
+    const heard = new Set<string>();
+    await until(this.clock, wait, async () => {
+      const response = await fetch(`http://${host}:${port}/`);
+      const answer = await response.text();
+      if (!response.ok) heard.clear();
+      for (const peer of PEERS) if (response.ok && answer.includes(peer)) heard.add(peer);
+      return heard.size === PEERS.length ? true : undefined;
     });
   }
 }
