@@ -59,15 +59,15 @@ export class ClusterReads {
     const [head, log] = [this.#keys.head(cluster), this.#keys.log(cluster)];
     return this.#guarded(cluster, log, () =>
       this.#calls.read(head, 'deltas', async (connection) => {
-        // Nearly everybody is one or two versions behind; the whole log is for the others.
-        for (const from of ['-2', '0']) {
-          const [frame, list] = await snapshot(connection, [readHead(head), ['LRANGE', log, from, '-1']], LOG_ANSWER);
+        for (const newest of LOOKS) {
+          const range = ['LRANGE', log, String(-newest), '-1'] as const;
+          const [frame, list] = await snapshot(connection, [readHead(head), range], LOG_ANSWER);
           const stored = headIn(bytesOf(frame), head);
           if (stored === undefined) return { kind: 'gone' };
           const entries = isSameVersion(stored.order, after) ? [] : entriesIn(list);
           const delta = deltaSince(entries, after, stored.order);
           if (delta !== undefined) return { kind: 'delta', ...stored, ...delta };
-          if (entries.length < 2) break;
+          if (entries.length < newest) break;
         }
         return { kind: 'gone' };
       }),
@@ -90,6 +90,8 @@ export class ClusterReads {
   }
 }
 
+/** Entries of the log: nearly everybody is one version behind, and some a few; the whole log is for the others. */
+const LOOKS = [1, 8, STORE_LIMITS.logVersionsMax + 1];
 const EXCESSIVE_PAUSE_MS = 30_000;
 /** What a server may need for all records of a cluster: twice their octets, for they may have been written piecemeal. */
 const MEMORY_BYTES_MAX = 2 * (STORE_LIMITS.clusterBytesMax + STORE_LIMITS.clusterRecordsMax * 256);
