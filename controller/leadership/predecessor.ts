@@ -1,10 +1,7 @@
-import { accept } from '../../federation/model/accept.ts';
-import { decodeHead } from '../../federation/model/head-codec.ts';
 import type { ClusterId } from '../../federation/model/ids.ts';
-import { DEFAULT_RECORD_LIMITS } from '../../federation/model/records.ts';
 import type { ClusterView } from '../../federation/model/state.ts';
 import type { Store } from '../../federation/store/contract.ts';
-import { BULK_TIMEOUT_MS, withDeadline } from '../../federation/sync/deadline.ts';
+import { judgeOwnPublished } from '../../federation/sync/own-order.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Roster } from '../../trust/contract.ts';
 import { verifyHead } from '../../trust/head-signature.ts';
@@ -20,20 +17,6 @@ export async function predecessorView(
   { store, clock }: { readonly store: Store; readonly clock: Clock },
   init: { readonly cluster: ClusterId; readonly roster: Roster; readonly signal: AbortSignal },
 ): Promise<ClusterView | undefined> {
-  const { cluster, roster, signal } = init;
-  const asked = store.read(cluster);
-  const stored = await withDeadline(asked, { clock, timeoutMs: BULK_TIMEOUT_MS, what: 'read', signal });
-  const head = stored && decodeHead(stored.head.bytes);
-  if (stored === undefined || !head?.ok) return undefined;
-  const verdict = accept({
-    cluster,
-    roster,
-    signed: stored.head,
-    records: stored.records,
-    limits: DEFAULT_RECORD_LIMITS,
-    ownRanges: [],
-    atMs: head.value.issuedAtMs,
-    verifyHead,
-  });
-  return verdict.ok ? verdict.view : undefined;
+  const own = await judgeOwnPublished({ store, clock, verifyHead }, init);
+  return own?.verdict.ok === true ? own.verdict.view : undefined;
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Roster } from '../../trust/contract.ts';
-import { accept } from '../model/accept.ts';
+import { type Acceptance, accept } from '../model/accept.ts';
 import type { VerifyHead } from '../model/candidate.ts';
 import { decodeHead } from '../model/head-codec.ts';
-import { compareHeadOrder, type HeadOrder } from '../model/head.ts';
+import { compareHeadOrder, type Head, type HeadOrder } from '../model/head.ts';
 import type { ClusterId } from '../model/ids.ts';
 import { DEFAULT_RECORD_LIMITS } from '../model/records.ts';
 import type { Store, StoredCluster } from '../store/contract.ts';
@@ -62,9 +62,22 @@ export async function ownOrderInStore(
 
 async function ownOrderIn(
   store: Store,
-  { clock, verifyHead }: OwnOrderComponents,
-  { cluster, roster, signal }: OwnOrderInit,
+  components: OwnOrderComponents,
+  init: OwnOrderInit,
 ): Promise<HeadOrder | undefined> {
+  const own = await judgeOwnPublished({ ...components, store }, init);
+  // Records that do not fit the head are another reader's worry; who signed it is decided before they are looked at.
+  return own === undefined || (!own.verdict.ok && HEAD_CLAUSES.has(own.verdict.clause)) ? undefined : own.head;
+}
+
+/**
+ * What one store holds under the own name, judged as any reader would, but at the time that its head names for itself.
+ * Nothing where it holds none, or nothing that is a head. @throws StoreUnavailableError and its kin
+ */
+export async function judgeOwnPublished(
+  { store, clock, verifyHead }: Omit<OwnOrderComponents, 'store'> & { readonly store: Store },
+  { cluster, roster, signal }: OwnOrderInit,
+): Promise<{ readonly head: Head; readonly verdict: Acceptance } | undefined> {
   const deadline = { clock, timeoutMs: BULK_TIMEOUT_MS, what: 'read', signal };
   const stored: StoredCluster | undefined = await withDeadline(store.read(cluster), deadline);
   const head = stored && decodeHead(stored.head.bytes);
@@ -79,8 +92,7 @@ async function ownOrderIn(
     atMs: head.value.issuedAtMs,
     verifyHead,
   });
-  // Records that do not fit the head are another reader's worry; who signed it is decided before they are looked at.
-  return verdict.ok || !HEAD_CLAUSES.has(verdict.clause) ? head.value : undefined;
+  return { head: head.value, verdict };
 }
 
 const HEAD_CLAUSES = new Set(['head', 'member', 'cluster', 'incarnation', 'signature', 'order']);

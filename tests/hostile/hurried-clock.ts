@@ -1,4 +1,4 @@
-import { type Clock, SystemClock, type Timer } from '../../runtime/clock.ts';
+import { type Clock, sleepOn, SystemClock, type Timer } from '../../runtime/clock.ts';
 
 /**
  * Real time that passes faster, but never faster than this process keeps up: on a machine that is busy with other things a
@@ -48,21 +48,7 @@ export class HurriedClock implements Clock, Disposable {
   }
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const onAbort = (): void => {
-        timer.cancel();
-        reject(signal?.reason as Error);
-      };
-      const timer = this.after(delayMs, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, delayMs, signal);
   }
 
   [Symbol.dispose](): void {
