@@ -15,6 +15,7 @@ const FOLDERS = [
   'gateway-config',
   'topologies',
   'sources',
+  'kubernetes',
   'controller',
   'cli',
   'demo',
@@ -30,6 +31,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'gateway-config': ['runtime/', 'federation/model/', 'trust/', 'protos/gen/'],
   topologies: ['runtime/', 'federation/model/'],
   sources: ['runtime/', 'federation/model/'],
+  kubernetes: [
+    'runtime/',
+    'federation/model/',
+    'federation/store/contract.ts',
+    'trust/',
+    'sources/documents/',
+  ],
 };
 
 /** library -> files that may import it; grpc-js: one file per server or client role */
@@ -47,6 +55,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   ioredis: ['federation/store/redis/connection.ts'],
   '@kubernetes/client-node': ['kubernetes/client.ts'],
+  'dns-packet': ['kubernetes/dns/codec.ts'],
   execa: [],
 };
 

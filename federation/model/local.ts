@@ -11,6 +11,8 @@ export interface LocalEndpoint {
   /** Service port number -> port on this endpoint. */
   readonly ports: Readonly<Record<number, number>>;
   readonly ready: boolean;
+  /** Name of its own, for headless services. */
+  readonly hostname?: string | undefined;
   readonly zone?: string | undefined;
 }
 
@@ -23,7 +25,7 @@ export interface HealthCheck {
   readonly timeoutMs: number;
 }
 
-export interface LocalService extends Omit<ServiceRecord, 'kind' | 'ready' | 'exportedAtMs'> {
+export interface LocalService extends Omit<ServiceRecord, 'kind' | 'ready' | 'endpoints' | 'exportedAtMs'> {
   readonly key: ServiceKey;
   readonly exported: boolean;
   /** Creation time of the export where the source knows it, else first seen and remembered. */

@@ -79,8 +79,13 @@ function backendOf({ view, service, role }: Contribution, offered: ReadonlySet<n
     zone,
     ready: offeredReady(service.ready, offered),
     grantedTo: service.grantedTo,
+    ...directOf(service),
     ...(role === 'standby' ? { standby: true } : {}),
   };
+}
+
+function directOf({ ports, endpoints }: ServiceRecord): Pick<ServiceBackend, 'direct'> {
+  return endpoints === undefined ? {} : { direct: { ports: ports.map(({ port }) => port), endpoints } };
 }
 
 function offeredReady(ready: readonly ReadyWeight[], offered: ReadonlySet<number> | undefined): readonly ReadyWeight[] {

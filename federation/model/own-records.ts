@@ -12,10 +12,12 @@ import type {
   GatewayRecord,
   ReadyWeight,
   RecordBytes,
+  RecordEndpoint,
   RecordKey,
   RecordSet,
   ServiceRecord,
 } from './records.ts';
+import { RECORD_ENDPOINTS_MAX } from './record-schemas.ts';
 import { DEFAULT_RECORD_LIMITS, RECORD_SCHEMA } from './records.ts';
 import { sameValue } from './same-value.ts';
 
@@ -28,6 +30,8 @@ export interface OwnSite {
   readonly region?: string | undefined;
   readonly zone?: string | undefined;
   readonly softwareVersion: string;
+  /** True where the other clusters of this network reach pods directly: then their addresses are published too. */
+  readonly directPods?: boolean | undefined;
 }
 
 export interface OwnInput {
@@ -124,6 +128,7 @@ function serviceRecordOf(service: LocalService, site: OwnSite, unhealthy: Readon
     labels: service.labels,
     annotations: service.annotations,
     ready: readyWeights(service, site, unhealthy),
+    endpoints: site.directPods === true ? directEndpoints(service, site) : undefined,
     grantedTo: service.grantedTo,
   };
 }
@@ -141,6 +146,22 @@ function readyWeights(service: LocalService, site: OwnSite, unhealthy: ReadonlyS
     for (const [zone, ready] of byZone) weights.push({ port, region: site.region, zone, ready });
   }
   return weights.sort((left, right) => left.port - right.port || compareText(left.zone ?? '', right.zone ?? ''));
+}
+
+/** Sorted, so that equal knowledge gives equal bytes. Past the limit none: half of a service would get all of its traffic. */
+function directEndpoints(service: LocalService, site: OwnSite): readonly RecordEndpoint[] | undefined {
+  const ready = service.endpoints.filter((endpoint) => endpoint.ready);
+  if (ready.length > RECORD_ENDPOINTS_MAX) return undefined;
+  return ready
+    .map(({ address, hostname, zone, ports }) => ({
+      address,
+      hostname,
+      zone: zone ?? site.zone,
+      ports: service.ports.map(({ port }) => ports[port] ?? 0),
+    }))
+    .sort(
+      (left, right) => compareText(left.address, right.address) || compareText(left.ports.join(), right.ports.join()),
+    );
 }
 
 function isReady(key: ServiceKey, port: number, endpoint: LocalEndpoint, unhealthy: ReadonlySet<string>): boolean {

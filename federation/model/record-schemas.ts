@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isDnsLabel } from './ids.ts';
 
@@ -14,6 +15,8 @@ export const READY_ENTRIES_MAX = 1_000;
 const ADDRESSES_PER_GATEWAY_MAX = 16;
 const CAPABILITIES_MAX = 32;
 export const GRANTS_MAX = 1_000;
+/** As in one EndpointSlice of the API's largest size; more pods of one service are reached through the gateways. */
+export const RECORD_ENDPOINTS_MAX = 1_000;
 const CHAIN_CERTIFICATES_MAX = 4;
 const CERTIFICATE_CHARS_MAX = 16 * 1024;
 /** 9999-12-31: beyond it a `Date` still works, but no one's export was created then. */
@@ -55,6 +58,7 @@ const clusterSchema = z.object({
   schemaRange: z.tuple([schema, schema]).refine(([low, high]) => low <= high, 'lowest above highest'),
   capabilities: z.array(word).max(CAPABILITIES_MAX),
   transit: z.boolean(),
+  goodbye: z.literal(true).optional(),
 });
 
 const MODES = ['http', 'tcp', 'udp'] as const;
@@ -106,6 +110,17 @@ const readySchema = z
     'two weights of one port and locality',
   );
 
+const endpointSchema = z.object({
+  address: z
+    .string()
+    .max(45)
+    .refine((address) => isIP(address) !== 0, 'not an IP address'),
+  hostname: label.optional(),
+  zone: locality.optional(),
+  // 0: not offered by this endpoint.
+  ports: z.array(z.int().min(0).max(65_535)),
+});
+
 const serviceSchema = z
   .object({
     kind: z.literal('service'),
@@ -122,11 +137,16 @@ const serviceSchema = z
     labels: textMap(z.string().max(63).regex(LABEL_VALUE)),
     annotations: textMap(z.string().max(ANNOTATION_CHARS_MAX)),
     ready: readySchema,
+    endpoints: z.array(endpointSchema).max(RECORD_ENDPOINTS_MAX).optional(),
     grantedTo: z.array(label).max(GRANTS_MAX).optional(),
   })
   .refine(
     (service) => service.ready.every((entry) => service.ports.some((port) => port.port === entry.port)),
     'a weight for a port that is not there',
+  )
+  .refine(
+    (service) => service.endpoints?.every((endpoint) => endpoint.ports.length === service.ports.length) ?? true,
+    'an endpoint without a port for each of the service',
   );
 
 const chainSchema = z.object({

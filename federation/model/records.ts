@@ -22,6 +22,8 @@ export interface ClusterRecord {
   readonly schemaRange: readonly [number, number];
   readonly capabilities: readonly string[];
   readonly transit: boolean;
+  /** The last word of a cluster that leaves: it exports nothing any more, and others let it go at once. */
+  readonly goodbye?: true | undefined;
 }
 
 export interface GatewayAddress {
@@ -59,6 +61,20 @@ export interface ReadyWeight {
   readonly ready: number;
 }
 
+/**
+ * One ready endpoint by itself. Published only by clusters whose pods other clusters reach directly; everywhere else pods
+ * stay home.
+ */
+export interface RecordEndpoint {
+  /** IP address that the other clusters of the network can route to. */
+  readonly address: string;
+  /** DNS label of a headless service's pod. */
+  readonly hostname?: string | undefined;
+  readonly zone?: string | undefined;
+  /** The endpoint's port behind each of the service's ports, in their order; 0 where it does not offer that one. */
+  readonly ports: readonly number[];
+}
+
 export interface ServiceRecord {
   readonly kind: 'service';
   readonly namespace: string;
@@ -74,6 +90,8 @@ export interface ServiceRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly ready: readonly ReadyWeight[];
+  /** Only with direct pod routing. Absent: reached through gateways. */
+  readonly endpoints?: readonly RecordEndpoint[] | undefined;
   /** Clusters that may call it. Absent: every active member. */
   readonly grantedTo?: readonly ClusterId[] | undefined;
 }

@@ -1,7 +1,14 @@
 import type { Head } from './head.ts';
 import type { ClusterId, NetworkId, ServiceKey } from './ids.ts';
 import type { ImportFilter } from './imports.ts';
-import type { ClusterRecord, GatewayRecord, ReadyWeight, ServicePort, ServiceRecord } from './records.ts';
+import type {
+  ClusterRecord,
+  GatewayRecord,
+  ReadyWeight,
+  RecordEndpoint,
+  ServicePort,
+  ServiceRecord,
+} from './records.ts';
 
 /**
  * The merged, immutable state. Unchanged parts keep their identity from one state to the next, so `===` means
@@ -40,6 +47,13 @@ export interface PeerState {
   readonly serving: boolean;
 }
 
+/** The pods themselves, for clusters of the same network when it is declared directly routable. */
+export interface DirectEndpoints {
+  /** Numbers of the cluster's own ports, in the order of `RecordEndpoint.ports`. */
+  readonly ports: readonly number[];
+  readonly endpoints: readonly RecordEndpoint[];
+}
+
 /** One cluster's share of a merged service. */
 export interface ServiceBackend {
   readonly cluster: ClusterId;
@@ -49,6 +63,8 @@ export interface ServiceBackend {
   /** By the *merged* port number; ports this cluster does not offer are missing. */
   readonly ready: readonly ReadyWeight[];
   readonly grantedTo?: readonly ClusterId[] | undefined;
+  /** Where its pods may be reached directly. */
+  readonly direct?: DirectEndpoints | undefined;
   /**
    * True while its cluster is unreachable or held back before fail-back: to be used only after every backend without
    * it. Not left out, because then a crash of the rest would find nothing to fail over to.
