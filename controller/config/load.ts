@@ -58,7 +58,7 @@ function evaluate(documents: SortedDocuments, file: string | undefined, inputs: 
     ...byLine([
       ...(file !== undefined && documents.sites.length === 0 ? [noSite(file)] : oneSite(documents.sites)),
       ...(result.ok ? [] : result.findings.map(withoutFile)),
-      ...siteProblems(document, originOf),
+      ...siteProblems(document, originOf).map(withoutFile),
       ...documents.services.flatMap((service) => readService(service).findings),
     ]),
     ...mistypedVariables(inputs.env),

@@ -28,9 +28,35 @@ type Check = (document: SourceDocument, spec: Fields, originOf: OriginOf) => rea
 
 export function siteProblems(document: SourceDocument, originOf: OriginOf = () => undefined): readonly Finding[] {
   const spec = fieldsOf(fieldsOf(document.value)['spec']);
-  return [stores, gatewayNames, gatewayPorts, gatewayListens, gatewayAddresses, ranges].flatMap((check: Check) =>
-    check(document, spec, originOf),
-  );
+  return [
+    someStore,
+    kubernetesSources,
+    stores,
+    gatewayNames,
+    gatewayPorts,
+    gatewayListens,
+    gatewayAddresses,
+    ranges,
+  ].flatMap((check: Check) => check(document, spec, originOf));
+}
+
+/** A cluster of Kubernetes hears of its store from the join token; everybody else says it. */
+function someStore(document: SourceDocument, spec: Fields, originOf: OriginOf): readonly Finding[] {
+  if (spec['store'] !== undefined || spec['kubernetes'] !== undefined) return [];
+  const what = { reason: 'MissingField', message: 'the field is required' };
+  return [findingAt(document, ['spec', 'store'], what, originOf)];
+}
+
+/** What Kubernetes tells is not told by files too: one of two sources would always be the one that nobody looked at. */
+function kubernetesSources(document: SourceDocument, spec: Fields, originOf: OriginOf): readonly Finding[] {
+  if (spec['kubernetes'] === undefined) return [];
+  return ['services', 'gateways'].flatMap((field) => {
+    const list = spec[field];
+    if (!Array.isArray(list) || list.length === 0) return [];
+    const message = `${field} of a site with spec.kubernetes come from the API server`;
+    const hint = field === 'services' ? 'export them with ServiceExport' : 'set spec.kubernetes.gatewayAddress';
+    return [findingAt(document, ['spec', field], { reason: 'NotWithKubernetes', message, hint }, originOf)];
+  });
 }
 
 /** The same store twice would be written twice and prove nothing. Addresses that log in differently are still one store. */

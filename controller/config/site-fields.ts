@@ -89,6 +89,14 @@ export function listenAddress() {
   });
 }
 
+/** Where something is reached, not where it listens: the port is a real one. */
+export function hostPort() {
+  return z.string().refine((value) => (parseListenAddress(value)?.port ?? 0) > 0, {
+    error: (issue) => `${JSON.stringify(String(issue.input).slice(0, 80))} is not HOST:PORT`,
+    params: { reason: 'InvalidAddress', hint: 'e.g. store.example.org:15090 or [2001:db8::1]:15090' },
+  });
+}
+
 /** Wildcards stand in the last part only, so that the folders to watch are known before any file exists. */
 export function servicesPath() {
   return z

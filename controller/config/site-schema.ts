@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { DEFAULT_NAMESPACE } from '../../kubernetes/names.ts';
 import { SITE_LIMITS as LIMITS } from './site-fields.ts';
 import { API_VERSION } from '../../sources/documents/validate.ts';
 import { cidr, dnsLabel, dnsName, durationMs, hostOrAddress, ipAddress, port } from '../../sources/documents/fields.ts';
-import { importEntry, listenAddress, servicesPath, storeUrl } from './site-fields.ts';
+import { hostPort, importEntry, listenAddress, servicesPath, storeUrl } from './site-fields.ts';
 
 /**
  * The kind `Site`: what one cluster is, and where its controller finds things. One source for validation, defaults, the
@@ -34,6 +35,31 @@ const LISTEN_SCHEMA = z
   })
   .describe('Addresses that the controller itself listens on.');
 
+export const KUBERNETES_SCHEMA = z
+  .strictObject({
+    kubeconfig: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Path of a kubeconfig file. Absent: the credentials of the pod that the controller runs in.'),
+    namespace: dnsLabel('namespace')
+      .default(DEFAULT_NAMESPACE)
+      .describe('Namespace of the installation: its keys, its lease, its gateways.'),
+    gatewayAddress: hostOrAddress()
+      .optional()
+      .describe(
+        'Where gateways of other clusters reach those of this one. Absent: what the Service isthmus-gateway tells.',
+      ),
+    gatewayPort: port().default(15_443).describe('Port of that address.'),
+    dns: z.boolean().default(true).describe('Whether to answer DNS for clusterset.local, on port 15053.'),
+    storeAddress: hostPort()
+      .optional()
+      .describe('HOST:PORT of the store server in join tokens. Absent: what the Service isthmus-store tells.'),
+  })
+  .describe(
+    'Present when the site is a Kubernetes cluster: exports, imports and keys are then objects of its API server.',
+  );
+
 export const SITE_SPEC_SCHEMA = z.strictObject({
   clusterset: dnsName('clusterset').describe(
     'DNS name of the clusterset (federation) that this cluster is a member of.',
@@ -47,9 +73,11 @@ export const SITE_SPEC_SCHEMA = z.strictObject({
     .array(storeUrl())
     .min(1, { error: 'at least one store is needed' })
     .max(LIMITS.storesMax, { error: `a site lists at most ${LIMITS.storesMax} stores` })
+    .optional()
     .describe(
       'URLs of the shared store. Usually one; several while a clusterset moves from one to another: all are read and ' +
-        'written, the newest valid head wins, and one of them is enough. The first one holds the leases of replicas.',
+        'written, the newest valid head wins, and one of them is enough. The first one holds the leases of replicas. With ' +
+        '`kubernetes` it may be absent: the join token tells it.',
     ),
   joinStore: storeUrl()
     .optional()
@@ -83,6 +111,13 @@ export const SITE_SPEC_SCHEMA = z.strictObject({
       'Services of other clusters that this site takes in: namespaces, or `NAMESPACE/NAME`. Absent: all of them. ' +
         'Services that the site exports itself are always taken in.',
     ),
+  podRouting: z
+    .enum(['gateway', 'direct'])
+    .default('gateway')
+    .describe(
+      'How clusters of this network reach its pods: through gateways, or `direct`: the network routes pod addresses. ' +
+        'Direct traffic is not encrypted by Isthmus.',
+    ),
   podCIDRs: z
     .array(cidr())
     .max(LIMITS.rangesMax)
@@ -105,6 +140,7 @@ export const SITE_SPEC_SCHEMA = z.strictObject({
     .default('info')
     .describe('Least severe log line written.'),
   listen: LISTEN_SCHEMA.prefault({}),
+  kubernetes: KUBERNETES_SCHEMA.optional(),
 });
 
 export const SITE_SCHEMA = z

@@ -12,7 +12,7 @@ export interface SiteConfig {
   readonly network: NetworkId;
   readonly region?: string | undefined;
   readonly zone?: string | undefined;
-  /** URLs as `openStore` takes them; paths in them are absolute. At least one. */
+  /** URLs as `openStore` takes them; paths in them are absolute. At least one, but for Kubernetes before the cluster joined. */
   readonly store: readonly string[];
   /** What goes into join tokens where the own store's login must not. Its password may be in a file. */
   readonly joinStore?: string | undefined;
@@ -25,6 +25,7 @@ export interface SiteConfig {
   readonly gateways: readonly GatewayConfig[];
   /** `NAMESPACE` or `NAMESPACE/NAME`. Absent: every service of every cluster. */
   readonly imports?: readonly string[] | undefined;
+  readonly podRouting: 'gateway' | 'direct';
   readonly podCIDRs: readonly string[];
   readonly serviceCIDRs: readonly string[];
   readonly failBackAfterMs: number;
@@ -34,6 +35,19 @@ export interface SiteConfig {
   readonly dev: boolean;
   readonly logLevel: LogLevel;
   readonly listen: ListenConfig;
+  /** Present when the site is a Kubernetes cluster. */
+  readonly kubernetes?: KubernetesConfig | undefined;
+}
+
+export interface KubernetesConfig {
+  /** Absolute; absent: the pod's own credentials. */
+  readonly kubeconfig?: string | undefined;
+  readonly namespace: string;
+  readonly gatewayAddress?: string | undefined;
+  readonly gatewayPort: number;
+  readonly dns: boolean;
+  /** `HOST:PORT` */
+  readonly storeAddress?: string | undefined;
 }
 
 export interface GatewayConfig {
@@ -60,7 +74,7 @@ export interface ListenConfig {
 }
 
 /** Turns a relative path of the field into an absolute one: from a file's own folder, else from the working directory. */
-export type ResolvePath = (field: 'stateDir' | 'services' | 'store', path: string) => string;
+export type ResolvePath = (field: 'stateDir' | 'services' | 'store' | 'kubernetes', path: string) => string;
 
 export function toSiteConfig(document: SiteDocument, resolvePath: ResolvePath): SiteConfig {
   const { spec } = document;
@@ -70,10 +84,11 @@ export function toSiteConfig(document: SiteDocument, resolvePath: ResolvePath): 
     ...same,
     cluster: parseClusterId(document.metadata.name),
     network: parseNetworkId(spec.network),
-    store: spec.store.map(resolveStore),
+    store: (spec.store ?? []).map(resolveStore),
     ...(spec.joinStore === undefined ? {} : { joinStore: resolveStore(spec.joinStore) }),
     stateDir: resolvePath('stateDir', spec.stateDir),
     services: spec.services.map((path) => resolvePath('services', path)),
+    ...(spec.kubernetes === undefined ? {} : { kubernetes: toKubernetes(spec.kubernetes, resolvePath) }),
     failBackAfterMs: failBackAfter,
     withdrawAfterMs: withdrawAfter,
     leafLifetimeMs: leafLifetime,
@@ -83,4 +98,11 @@ export function toSiteConfig(document: SiteDocument, resolvePath: ResolvePath): 
       store: parseListenAddress(listen.store),
     },
   };
+}
+
+function toKubernetes(
+  { kubeconfig, ...rest }: NonNullable<SiteDocument['spec']['kubernetes']>,
+  resolvePath: ResolvePath,
+): KubernetesConfig {
+  return { ...rest, ...(kubeconfig === undefined ? {} : { kubeconfig: resolvePath('kubernetes', kubeconfig) }) };
 }
