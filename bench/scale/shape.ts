@@ -24,6 +24,10 @@ export function importsOf(shape: Shape): readonly string[] | undefined {
 /** Of the `distinct` names; the reader imports one of these. */
 const NAMESPACES = 100;
 const EXPORTED_AT_MS = Date.UTC(2026, 0, 1);
+const EXPORT_EVERY_MS = 61_337;
+const REGIONS = 8;
+/** Ready endpoints of a service in a zone: 1 up to this. */
+const READY_SPREAD = 12;
 
 export function memberName(index: number): ClusterId {
   return parseClusterId(`c-${String(index).padStart(3, '0')}`);
@@ -35,9 +39,13 @@ export function serviceName(shape: Shape, member: number, service: number): { na
   return { namespace: `team-${String(service % NAMESPACES).padStart(2, '0')}`, name: `m-${member}-service-${number}` };
 }
 
-/** About 400 octets, as a service of two zones with a few labels has. */
-export function serviceRecord(shape: Shape, member: number, service: number, ready = 3): ServiceRecord {
+/**
+ * About 400 octets, as a service of two zones with a few labels has. What differs between clusters in life differs here:
+ * when it was exported, where its endpoints are and how many of them are ready.
+ */
+export function serviceRecord(shape: Shape, member: number, service: number, ready?: number): ServiceRecord {
   const { namespace, name } = serviceName(shape, member, service);
+  const region = `r-${member % REGIONS}`;
   return {
     kind: 'service',
     namespace,
@@ -45,12 +53,12 @@ export function serviceRecord(shape: Shape, member: number, service: number, rea
     type: 'ClusterSetIP',
     ports: [{ name: 'http', protocol: 'TCP', port: 80, appProtocol: 'http' }],
     sessionAffinity: 'None',
-    exportedAtMs: EXPORTED_AT_MS,
-    labels: { 'app.kubernetes.io/name': `service-${service}`, 'app.kubernetes.io/part-of': 'shop' },
+    exportedAtMs: EXPORTED_AT_MS + (service * shape.members + member) * EXPORT_EVERY_MS,
+    labels: { 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'shop' },
     annotations: {},
     ready: [
-      { port: 80, region: 'r-1', zone: 'a', ready },
-      { port: 80, region: 'r-1', zone: 'b', ready: 2 },
+      { port: 80, region, zone: 'a', ready: ready ?? 1 + ((member * 7 + service * 13) % READY_SPREAD) },
+      { port: 80, region, zone: 'b', ready: 1 + ((member * 3 + service * 5) % READY_SPREAD) },
     ],
   };
 }

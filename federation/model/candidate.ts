@@ -116,7 +116,9 @@ export class Candidate {
   /** The received records, with the identity of those accepted before where the bytes are equal. */
   get records(): RecordSet {
     const { previous, records } = this.input;
-    return previous === undefined ? SortedMap.from(records) : applyChange(previous.records, this.change);
+    if (previous !== undefined) return applyChange(previous.records, this.change);
+    // Everything is new, and the change lists it in order.
+    return records instanceof SortedMap ? records : SortedMap.from(this.change.puts);
   }
 
   get mark(): HighWaterMark {

@@ -23,6 +23,16 @@ export function canonicalJson(value: unknown): string {
   return write(value, 0);
 }
 
+/** Nothing for what is no UTF-8. A byte order mark is a character like any other. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    // `parseCanonical` says so.
+    return undefined;
+  }
+}
+
 /**
  * The value of bytes that `JSON.stringify` gives back as they are, or nothing. That is the canonical form whenever the keys
  * are in order and no text has a lone surrogate, which is for the caller to see to.

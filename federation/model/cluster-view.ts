@@ -111,12 +111,12 @@ function nextServices(
   puts: readonly ServiceRecord[],
   deletes: readonly RecordKey[],
 ): ReadonlyMap<ServiceKey, ServiceRecord> {
+  // As they come with a whole set, in the order of their keys: nothing to look for.
+  if (before.size === 0) return puts.length === 0 ? before : SortedMap.from(puts.map(keyed));
   const edit = new Map<ServiceKey, ServiceRecord | undefined>();
   for (const key of deletes) if (kindOfKey(key) === 'service') edit.set(serviceOf(key), undefined);
-  // Names were checked with the record, and nothing but them can be in its key.
-  for (const service of puts) edit.set(`${service.namespace}/${service.name}` as ServiceKey, service);
-  if (edit.size === 0) return before;
-  return before.size === 0 ? SortedMap.from(present(edit)) : SortedMap.from(before).with(edit);
+  for (const service of puts) edit.set(...keyed(service));
+  return edit.size === 0 ? before : SortedMap.from(before).with(edit);
 }
 
 /** The key of a record of this kind is `service/` and the key of the service. */
@@ -124,8 +124,9 @@ function serviceOf(key: RecordKey): ServiceKey {
   return key.slice('service/'.length) as ServiceKey;
 }
 
-function* present<K, V>(edit: ReadonlyMap<K, V | undefined>): Generator<readonly [K, V]> {
-  for (const [key, value] of edit) if (value !== undefined) yield [key, value];
+/** Names were checked with the record, and nothing but them can be in its key. */
+function keyed(service: ServiceRecord): [ServiceKey, ServiceRecord] {
+  return [`${service.namespace}/${service.name}` as ServiceKey, service];
 }
 
 function isClusterRecord(record: FederationRecord): record is ClusterRecord {

@@ -1,12 +1,13 @@
 import type { z } from 'zod';
 import type { Checked } from '../../trust/contract.ts';
-import { parseAsWritten, parseCanonical } from './canonical-json.ts';
+import { parseAsWritten, parseCanonical, textOf } from './canonical-json.ts';
 import { recordKeyOf } from './encode.ts';
 import { readService } from './read-service.ts';
 import { chainKey, isRecordKey, kindOfKey } from './record-keys.ts';
 import { envelopeSchema, recordSchema } from './record-schemas.ts';
-import type { FederationRecord, RecordKey, RecordLimits } from './records.ts';
+import type { FederationRecord, RecordKey, RecordLimits, ServiceRecord } from './records.ts';
 import { RECORD_SCHEMA } from './records.ts';
+import { readServiceText, SERVICE_TEXT_CHARS_MAX } from './service-text.ts';
 import { sha256Hex } from './sha256.ts';
 
 /**
@@ -14,6 +15,8 @@ import { sha256Hex } from './sha256.ts';
  * `UnknownKind`, `RecordTooLarge`, those of `parseCanonical`, `SchemaTooNew`, `InvalidRecord`, `KeyMismatch`.
  */
 export function decodeRecord(key: RecordKey, bytes: Uint8Array, limits: RecordLimits): Checked<FederationRecord> {
+  const atSight = serviceAtSight(key, bytes, limits);
+  if (atSight !== undefined) return { ok: true, value: atSight };
   if (!isRecordKey(key) || kindOfKey(key) === undefined) {
     return refuse(key, 'UnknownKind', 'not the key of a known kind of record');
   }
@@ -33,6 +36,13 @@ export function decodeRecord(key: RecordKey, bytes: Uint8Array, limits: RecordLi
   if (!parsed.success) return refuse(key, 'InvalidRecord', issueText(parsed.error));
   // The schema has checked every branded name with the same function that makes them (`isDnsLabel`).
   return checkedRecord(key, parsed.data as FederationRecord, bytes, limits);
+}
+
+function serviceAtSight(key: RecordKey, bytes: Uint8Array, limits: RecordLimits): ServiceRecord | undefined {
+  if (bytes.length > limits.recordBytesMax || bytes.length > SERVICE_TEXT_CHARS_MAX) return undefined;
+  const text = kindOfKey(key) === 'service' ? textOf(bytes) : undefined;
+  const service = text && readServiceText(key, text);
+  return service && service.ports.length <= limits.portsPerServiceMax ? service : undefined;
 }
 
 function checkedRecord(

@@ -32,6 +32,7 @@ export function diffRecords(before: RecordSet, after: RecordSet): RecordChange {
     }
     return { puts: new Map(puts), deletes };
   }
+  if (before.size === 0) return { puts: sortedByKey(after), deletes: [] };
   for (const [key, bytes] of after) if (isNew(before, key, bytes)) puts.push([key, bytes]);
   for (const key of before.keys()) if (!after.has(key)) deletes.push(key);
   return { puts: new Map(isSorted(puts) ? puts : puts.sort(byKey)), deletes: deletes.sort(compareText) };
@@ -52,6 +53,18 @@ export function applyChange(before: RecordSet, change: RecordChange): RecordSet 
 function isNew(before: RecordSet, key: RecordKey, bytes: RecordBytes): boolean {
   const old = before.get(key);
   return old === undefined || !sameBytes(old, bytes);
+}
+
+function sortedByKey(records: RecordSet): RecordSet {
+  if (records instanceof SortedMap) return records;
+  const keys = [...records.keys()];
+  if (keys.every((key, index) => index === 0 || (keys[index - 1] ?? '') < key)) return records;
+  const sorted = new Map<RecordKey, RecordBytes>();
+  for (const key of keys.sort(compareText)) {
+    const bytes = records.get(key);
+    if (bytes !== undefined) sorted.set(key, bytes);
+  }
+  return sorted;
 }
 
 /** As stores answer, mostly. */

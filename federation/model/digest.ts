@@ -72,16 +72,16 @@ function setBucketHash(framed: Buffer, index: number, bucket: Bucket): void {
   framed.write(hashEntries(bucket), PREFIX.length + index * SHA256_BYTES, 'latin1');
 }
 
-/** Per key its new bytes, or `undefined` to delete it. */
-type BucketEdit = Map<RecordKey, RecordBytes | undefined>;
+/** Keys with their new bytes, or with `undefined` where they are deleted, in the order in which they count. */
+type BucketEdit = (readonly [RecordKey, RecordBytes | undefined])[];
 
 function groupByBucket(change: RecordChange): ReadonlyMap<number, BucketEdit> {
   const touched = new Map<number, BucketEdit>();
   const add = (key: RecordKey, bytes: RecordBytes | undefined): void => {
     const index = sha256Text(key).charCodeAt(0);
     const edit = touched.get(index);
-    if (edit === undefined) touched.set(index, new Map([[key, bytes]]));
-    else edit.set(key, bytes);
+    if (edit === undefined) touched.set(index, [[key, bytes]]);
+    else edit.push([key, bytes]);
   };
   for (const key of change.deletes) add(key, undefined);
   for (const [key, bytes] of change.puts) add(key, bytes);
@@ -89,9 +89,18 @@ function groupByBucket(change: RecordChange): ReadonlyMap<number, BucketEdit> {
 }
 
 function editBucket(bucket: Bucket, edit: BucketEdit): Bucket {
-  const entries = bucket.filter((entry) => !edit.has(entry.key));
-  for (const [key, bytes] of edit) if (bytes !== undefined) entries.push({ key, recordHash: sha256Text(bytes) });
-  return entries.sort((left, right) => compareText(left.key, right.key));
+  const edited = bucket.length === 0 ? [] : without(bucket, edit);
+  for (const [key, bytes] of edit) if (bytes !== undefined) edited.push({ key, recordHash: sha256Text(bytes) });
+  return edited.sort(byKey);
+}
+
+function without(bucket: Bucket, edit: BucketEdit): Entry[] {
+  const edited = new Set(edit.map(([key]) => key));
+  return bucket.filter(({ key }) => !edited.has(key));
+}
+
+function byKey(left: Entry, right: Entry): number {
+  return compareText(left.key, right.key);
 }
 
 /** In characters that stand for octets, and made octets at the end: one copy a bucket instead of three an entry. */

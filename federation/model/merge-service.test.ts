@@ -48,6 +48,16 @@ describe('mergeState: conflicts', () => {
     });
   }
 
+  it('sees no conflict between a default of Kubernetes that is written and one that is left out', () => {
+    const written = {
+      sessionAffinity: 'ClientIP',
+      sessionAffinityTimeoutS: 10_800,
+      internalTrafficPolicy: 'Cluster',
+    } as const;
+    assert.deepEqual(merged(written, { sessionAffinity: 'ClientIP' }).conflicts, []);
+    assert.deepEqual(merged({ sessionAffinity: 'ClientIP' }, written).conflicts, []);
+  });
+
   it('sees no conflict in the order of labels', () => {
     assert.deepEqual(merged({ labels: { a: '1', b: '2' } }, { labels: { b: '2', a: '1' } }).conflicts, []);
   });

@@ -18,16 +18,28 @@ export interface Contribution {
   readonly role: Role;
 }
 
+/** What Kubernetes takes for granted, so that a site which leaves it out does not disagree with one that cannot. */
+const AFFINITY_TIMEOUT_S_DEFAULT = 10_800;
+const INTERNAL_POLICY_DEFAULT = 'Cluster';
+
 /** Kept in this order in conditions. */
 const COMPARED_FIELDS: readonly { readonly field: string; readonly valueOf: (service: ServiceRecord) => unknown }[] = [
   { field: 'type', valueOf: (service) => service.type },
   { field: 'sessionAffinity', valueOf: (service) => service.sessionAffinity },
-  { field: 'sessionAffinityConfig', valueOf: (service) => service.sessionAffinityTimeoutS },
-  { field: 'internalTrafficPolicy', valueOf: (service) => service.internalTrafficPolicy },
+  { field: 'sessionAffinityConfig', valueOf: timeoutOf },
+  { field: 'internalTrafficPolicy', valueOf: policyOf },
   { field: 'trafficDistribution', valueOf: (service) => service.trafficDistribution },
   { field: 'labels', valueOf: (service) => service.labels },
   { field: 'annotations', valueOf: (service) => service.annotations },
 ];
+
+function timeoutOf(service: ServiceRecord): number {
+  return service.sessionAffinityTimeoutS ?? AFFINITY_TIMEOUT_S_DEFAULT;
+}
+
+function policyOf(service: ServiceRecord): string {
+  return service.internalTrafficPolicy ?? INTERNAL_POLICY_DEFAULT;
+}
 
 /** `undefined` when nobody exports it. Withdrawn clusters supply nothing but still take part in conflicts. */
 export function mergeService(key: ServiceKey, contributions: readonly Contribution[]): MergedService | undefined {

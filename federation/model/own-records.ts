@@ -41,6 +41,8 @@ export interface OwnInput {
   /** Failed checks of exported endpoints, as `endpointHealthKey` writes them. */
   readonly unhealthy: ReadonlySet<string>;
   readonly chain: ChainRecord;
+  /** The cluster leaves the clusterset: it says so, and nothing else. */
+  readonly leaving?: boolean | undefined;
 }
 
 /** Kept by the caller and handed back: an unchanged service is neither counted nor encoded again. */
@@ -75,6 +77,7 @@ export function buildOwnRecords(input: OwnInput, previous?: RecordSet): RecordSe
 }
 
 export function planOwnRecords(input: OwnInput, previous?: OwnPlan): OwnPlan {
+  if (input.leaving === true) return goodbye(input, previous);
   const unhealthy = groupByService(input.unhealthy);
   const sources = new Map<ServiceKey, ServiceSource>();
   for (const service of [...input.local.services.values()].sort((a, b) => compareText(a.key, b.key))) {
@@ -97,6 +100,14 @@ export function planOwnRecords(input: OwnInput, previous?: OwnPlan): OwnPlan {
   const findings = encoded.flatMap((entry) => ('finding' in entry ? [entry.finding] : []));
   const kept = previous === undefined ? records : keepIdentity(records, previous.records);
   return { records: kept, findings, sources };
+}
+
+/** Others verify the chain, read the word and let this cluster go: gateways and services are gone with it. */
+function goodbye(input: OwnInput, previous: OwnPlan | undefined): OwnPlan {
+  const fixed = [{ ...clusterRecordOf(input.site), goodbye: true as const }, input.chain].map(encodeChecked);
+  const records = new Map(fixed.flatMap((entry) => ('bytes' in entry ? [[entry.key, entry.bytes] as const] : [])));
+  const kept = previous === undefined ? records : keepIdentity(records, previous.records);
+  return { records: kept, findings: [], sources: new Map() };
 }
 
 function clusterRecordOf(site: OwnSite): ClusterRecord {

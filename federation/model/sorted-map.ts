@@ -34,13 +34,26 @@ export class SortedMap<K extends string, V> implements ReadonlyMap<K, V> {
   /** The same object when it is one already. Of two entries of one key the later one counts. */
   static from<K extends string, V>(entries: Iterable<readonly [K, V]>): SortedMap<K, V> {
     if (entries instanceof SortedMap) return entries;
-    const listed = [...entries];
-    const inOrder = listed.every(([key], index) => index === 0 || (listed[index - 1]?.[0] ?? '') < key);
-    const sorted = inOrder ? listed : [...new Map(listed)].sort((left, right) => compareText(left[0], right[0]));
+    const keys: K[] = [];
+    const values: V[] = [];
+    let isSorted = true;
+    for (const [key, value] of entries) {
+      isSorted &&= keys.length === 0 || (keys[keys.length - 1] ?? '') < key;
+      keys.push(key);
+      values.push(value);
+    }
+    return isSorted ? new SortedMap(chunksOf(keys, values)) : SortedMap.#sorted(keys, values);
+  }
+
+  static #sorted<K extends string, V>(keys: readonly K[], values: readonly V[]): SortedMap<K, V> {
+    const last = new Map<K, V>();
+    // Both lists have the same length.
+    for (const [index, key] of keys.entries()) last.set(key, values[index] as V);
+    const sorted = [...last.keys()].sort(compareText);
     return new SortedMap(
       chunksOf(
-        sorted.map(([key]) => key),
-        sorted.map(([, value]) => value),
+        sorted,
+        sorted.map((key) => last.get(key) as V),
       ),
     );
   }

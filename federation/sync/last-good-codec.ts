@@ -31,14 +31,16 @@ export function encodeKept(kept: KeptCluster): Uint8Array {
 
 /** Nothing when the file is damaged or speaks of another cluster than its name says. */
 export function decodeKept(bytes: Uint8Array, expected: ClusterId): KeptCluster | undefined {
-  const sections = openSections(bytes);
-  const meta = parseMeta(sections?.get(META));
-  const head = sections?.get(HEAD);
-  const signature = sections?.get(SIGNATURE);
-  if (sections === undefined || meta === undefined || head === undefined || signature === undefined) return undefined;
-  if (meta.cluster !== expected) return undefined;
+  const parts = new Map<string, Uint8Array>();
   const records = new Map<RecordKey, RecordBytes>();
-  for (const [name, record] of sections) if (name.startsWith(RECORD)) records.set(name.slice(RECORD.length), record);
+  for (const [name, part] of openSections(bytes) ?? []) {
+    if (name.startsWith(RECORD)) records.set(name.slice(RECORD.length), part);
+    else parts.set(name, part);
+  }
+  const meta = parseMeta(parts.get(META));
+  const head = parts.get(HEAD);
+  const signature = parts.get(SIGNATURE);
+  if (meta?.cluster !== expected || head === undefined || signature === undefined) return undefined;
   const signed = { bytes: head, signature, signerChain: meta.signerChain };
   return { cluster: expected, signed, records, acceptedAtMs: meta.acceptedAtMs };
 }
@@ -48,7 +50,7 @@ export function encodeKeptRoster(bytes: Uint8Array): Uint8Array {
 }
 
 export function decodeKeptRoster(bytes: Uint8Array): Uint8Array | undefined {
-  return openSections(bytes)?.get(ROSTER);
+  return openSections(bytes)?.find(([name]) => name === ROSTER)?.[1];
 }
 
 function parseMeta(bytes: Uint8Array | undefined): z.infer<typeof metaSchema> | undefined {

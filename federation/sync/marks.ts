@@ -21,6 +21,16 @@ export interface MarksComponents {
 export interface MarksInit {
   /** `STATE-DIR/marks.json`. Absent: in memory, for tests and for sites that chose to keep nothing. */
   readonly path?: string | undefined;
+  /** Where they are kept too, for the day on which the disk is gone. */
+  readonly mirror?: MarksMirror | undefined;
+}
+
+/** A second place for the marks, which may be slow and away. */
+export interface MarksMirror {
+  /** These are on disk now. */
+  changed(content: Uint8Array): void;
+  /** Resolves when what was told last is safe there. @throws when that cannot be said */
+  flush(): Promise<void>;
 }
 
 export interface LoadedMarks {
@@ -48,6 +58,7 @@ const VERSION_BLOCK = 64;
 export class Marks implements RosterMarks {
   readonly #components: MarksComponents;
   readonly #path: string | undefined;
+  readonly #mirror: MarksMirror | undefined;
   #own: MarksContent['own'];
   #roster: RosterMark | undefined;
   readonly #peers: Map<ClusterId, HighWaterMark>;
@@ -55,9 +66,10 @@ export class Marks implements RosterMarks {
   #lastWrite: Promise<void> = Promise.resolve();
   #failing = false;
 
-  private constructor(components: MarksComponents, path: string | undefined, content: MarksContent) {
+  private constructor(components: MarksComponents, { path, mirror }: MarksInit, content: MarksContent) {
     this.#components = components;
     this.#path = path;
+    this.#mirror = mirror;
     this.#own = content.own;
     this.#roster = content.roster;
     this.#peers = new Map(content.peers);
@@ -69,10 +81,10 @@ export class Marks implements RosterMarks {
    */
   static async load(components: MarksComponents, init: MarksInit = {}): Promise<LoadedMarks> {
     const { path } = init;
-    if (path === undefined) return { marks: new Marks(components, path, NO_MARKS), areWhole: false, findings: [] };
+    if (path === undefined) return { marks: new Marks(components, init, NO_MARKS), areWhole: false, findings: [] };
     const { content, findings } = await loadContent(path);
     const areWhole = content !== NO_MARKS && findings.length === 0;
-    return { marks: new Marks(components, path, content), areWhole, findings };
+    return { marks: new Marks(components, init, content), areWhole, findings };
   }
 
   /** Nothing up to this epoch and version may be used again. */
@@ -88,11 +100,12 @@ export class Marks implements RosterMarks {
     return this.#peers.get(cluster);
   }
 
-  /** @throws MarksNotDurableError: an epoch that might be forgotten must not be used. */
+  /** @throws MarksNotDurableError, or what the mirror throws: an epoch that might be forgotten must not be used. */
   async takeEpoch(epoch: number): Promise<void> {
     if (epoch <= this.#own.epoch) throw new IsthmusError('epoch-used', `epoch ${epoch} may have been used before`);
     this.#own = { ...this.#own, epoch };
     await this.#save();
+    await this.#mirror?.flush();
   }
 
   /**
@@ -155,9 +168,12 @@ export class Marks implements RosterMarks {
     const write = this.#lastWrite.then(() => {
       this.#queued = undefined;
       const content = encodeMarks({ own: this.#own, roster: this.#roster, peers: this.#peers });
-      return writeGeneration(path, content).catch((error: unknown) => {
-        throw new MarksNotDurableError(path, error);
-      });
+      return writeGeneration(path, content).then(
+        () => this.#mirror?.changed(content),
+        (error: unknown) => {
+          throw new MarksNotDurableError(path, error);
+        },
+      );
     });
     this.#queued = write;
     this.#lastWrite = write.catch(() => undefined);

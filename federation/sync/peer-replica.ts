@@ -97,6 +97,12 @@ export class PeerReplica {
     return this.#held?.accepted.view;
   }
 
+  /** Whether this says no more than that the writer of the version held is alive. Believes nothing of it. */
+  isBeat(order: HeadOrder): boolean {
+    const current = this.#held?.accepted.mark.order;
+    return current !== undefined && isSameVersion(order, current);
+  }
+
   /** A beat is judged at once, without a call; anything newer has to be fetched from the store that offers it. */
   offer({ stored, from = 0, askedAtMs }: HeadOffer): ReplicaStep {
     const source = this.#source(from);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * The file format of last-good: named runs of octets behind one checksum, so that what comes back is exactly what was
@@ -12,9 +12,8 @@ const MAGIC = new TextEncoder().encode('isthmus-last-good-v1\n');
 const HASH_BYTES = 32;
 const LENGTH_BYTES = 4;
 const utf8Encoder = new TextEncoder();
-const utf8Decoder = new TextDecoder();
 
-export type Sections = ReadonlyMap<string, Uint8Array>;
+export type Sections = Iterable<readonly [name: string, bytes: Uint8Array]>;
 
 export function sealSections(sections: Sections): Uint8Array {
   const named = [...sections].map(([name, bytes]) => ({ name: utf8Encoder.encode(name), bytes }));
@@ -35,24 +34,22 @@ export function sealSections(sections: Sections): Uint8Array {
     }
   }
   sealed.set(MAGIC);
-  sealed.set(createHash('sha256').update(body).digest(), MAGIC.length);
+  sealed.set(hash('sha256', body, 'buffer'), MAGIC.length);
   return sealed;
 }
 
-/** Nothing when a single bit is not as it was written. The sections share the memory of `sealed`. */
-export function openSections(sealed: Uint8Array): Sections | undefined {
-  const body = sealed.subarray(MAGIC.length + HASH_BYTES);
-  const hash = sealed.subarray(MAGIC.length, MAGIC.length + HASH_BYTES);
+/** Nothing when a single bit is not as it was written. In the order of writing; they share the memory of `sealed`. */
+export function openSections(sealed: Uint8Array): readonly (readonly [string, Uint8Array])[] | undefined {
+  const body = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length).subarray(MAGIC.length + HASH_BYTES);
+  const checksum = sealed.subarray(MAGIC.length, MAGIC.length + HASH_BYTES);
   const isOurs = Buffer.compare(sealed.subarray(0, MAGIC.length), MAGIC) === 0 && body.length >= LENGTH_BYTES;
-  if (!isOurs || Buffer.compare(createHash('sha256').update(body).digest(), hash) !== 0) return undefined;
-  const view = new DataView(body.buffer, body.byteOffset, body.length);
-  const sections = new Map<string, Uint8Array>();
+  if (!isOurs || Buffer.compare(hash('sha256', body, 'buffer'), checksum) !== 0) return undefined;
+  const sections: [string, Uint8Array][] = [];
   let offset = LENGTH_BYTES;
-  for (let count = view.getUint32(0); count > 0; count--) {
-    const nameEnd = offset + LENGTH_BYTES + view.getUint32(offset);
-    const end = nameEnd + LENGTH_BYTES + view.getUint32(nameEnd);
-    const name = utf8Decoder.decode(body.subarray(offset + LENGTH_BYTES, nameEnd));
-    sections.set(name, body.subarray(nameEnd + LENGTH_BYTES, end));
+  for (let count = body.readUInt32BE(0); count > 0; count--) {
+    const nameEnd = offset + LENGTH_BYTES + body.readUInt32BE(offset);
+    const end = nameEnd + LENGTH_BYTES + body.readUInt32BE(nameEnd);
+    sections.push([body.toString('utf8', offset + LENGTH_BYTES, nameEnd), body.subarray(nameEnd + LENGTH_BYTES, end)]);
     offset = end;
   }
   return sections;

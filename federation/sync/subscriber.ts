@@ -11,6 +11,7 @@ import type { RecordLimits } from '../model/records.ts';
 import type { ClusterView } from '../model/state.ts';
 import type { StoredHead } from '../store/contract.ts';
 import { type ListedStore, listStores, type Stores } from '../store/several.ts';
+import { BeatRound } from './beat-round.ts';
 import { type Brought, Fetches } from './fetches.ts';
 import type { HeadOffer, KeptCluster, PeerMarks, RejectedStep, ReplicaStep } from './peer-replica.ts';
 import { Replicas } from './replicas.ts';
@@ -80,6 +81,7 @@ export class Subscriber {
   readonly #replicas: Replicas;
   readonly #followers: readonly StoreFollower[];
   readonly #fetches: Fetches;
+  readonly #beats: BeatRound;
   readonly #stop = new AbortController();
   /** Whether any store answers, as it was told last. */
   #link: 'unknown' | 'up' | 'down' = 'unknown';
@@ -100,6 +102,7 @@ export class Subscriber {
       init,
     );
     this.#followers = listStores(components.store).map((listed, from) => this.#follower(listed, from));
+    this.#beats = new BeatRound(components, { onBeat: (cluster, offer) => this.#judge(cluster, offer) });
     this.#fetches = new Fetches(components, {
       stores: this.#followers.length,
       isNews: (cluster, stored, from) => this.#isNews(cluster, stored, from),
@@ -151,6 +154,7 @@ export class Subscriber {
   /** Stops following. What was learnt stays with whoever got it. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('the subscriber was closed'));
+    this.#beats.close();
     await Promise.all([this.#fetches.close(), ...this.#followers.map((follower) => follower.close())]);
   }
 
@@ -231,6 +235,12 @@ export class Subscriber {
   }
 
   #offer(cluster: ClusterId, offer: HeadOffer & { readonly from: number }): void {
+    const isHint = offer.askedAtMs === undefined;
+    if (isHint && this.#replicas.of(cluster)?.isBeat(offer.stored.order) === true) this.#beats.add(cluster, offer);
+    else this.#judge(cluster, offer);
+  }
+
+  #judge(cluster: ClusterId, offer: HeadOffer & { readonly from: number }): void {
     const step = this.#replicas.of(cluster)?.offer(offer);
     if (step !== undefined) this.#apply(cluster, step, offer);
   }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JoinRefusedError, STORE_LIMITS, StaleCommitError, StoreLimitError, StoreRefusedError } from '../contract.ts';
-import type { MakeRig, StoreRig } from './rig.fixture.ts';
+import type { LeaseRig, MakeRig, StoreRig } from './rig.fixture.ts';
 import { TEST_TIMEOUT, text, withRig } from './rig.fixture.ts';
 
 const LEASE = 'east/leader';
@@ -134,7 +134,7 @@ function describeJoinBounds(makeRig: MakeRig): void {
   );
 }
 
-function describeLeases(makeRig: MakeRig): void {
+export function describeLeases(makeRig: () => Promise<LeaseRig>): void {
   it(
     'gives a free lease to the first, keeps it from others and lets its holder renew',
     withRig(makeRig, async (rig) => {

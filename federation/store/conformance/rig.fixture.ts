@@ -22,13 +22,22 @@ export interface StoreRig {
 
 export type MakeRig = () => Promise<StoreRig>;
 
+/** A board of leases that is no store. */
+export interface LeaseRig extends Pick<StoreRig, 'pass' | 'close'> {
+  readonly store: Pick<Store, 'lease'>;
+  readonly second?: Pick<Store, 'lease'>;
+}
+
 export const EAST = parseClusterId('east');
 export const WEST = parseClusterId('west');
 
 /** Long enough for a busy machine; a fact that has not come by then is missing. */
 export const TEST_TIMEOUT = { timeout: 60_000 };
 
-export function withRig(makeRig: MakeRig, body: (rig: StoreRig) => Promise<void>): () => Promise<void> {
+export function withRig<Rig extends Pick<StoreRig, 'close'>>(
+  makeRig: () => Promise<Rig>,
+  body: (rig: Rig) => Promise<void>,
+): () => Promise<void> {
   return async () => {
     const rig = await makeRig();
     try {
