@@ -31,12 +31,18 @@ export class ControllerRefusedError extends IsthmusError {
 }
 
 /** Answered as JSON. `POST` changes something; parameters are in the query of the path. */
-export async function askController(stateDir: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<unknown> {
+export async function askController(
+  stateDir: string,
+  path: string,
+  method: 'GET' | 'POST' = 'GET',
+  timeoutMs = ANSWER_TIMEOUT_MS,
+): Promise<unknown> {
   const socketPath = await adminSocket(
     stateDir,
-    async (socket, of, signal) => (await ask(socket, of, 'GET', signal)).body,
+    async (socket, of, signal) =>
+      (await ask(socket, of, { method: 'GET', timeoutMs: ANSWER_TIMEOUT_MS, stop: signal })).body,
   );
-  const { status, body } = await ask(socketPath, path, method).catch((error: unknown) => {
+  const { status, body } = await ask(socketPath, path, { method, timeoutMs }).catch((error: unknown) => {
     throw unreachable(socketPath, error);
   });
   if (status === 400 || status === 409) throw new ControllerRefusedError(body.trim().slice(0, 1_000));
@@ -57,11 +63,10 @@ export async function askController(stateDir: string, path: string, method: 'GET
 function ask(
   socketPath: string,
   path: string,
-  method: 'GET' | 'POST',
-  stop?: AbortSignal,
+  { method, timeoutMs, stop }: { method: 'GET' | 'POST'; timeoutMs: number; stop?: AbortSignal | undefined },
 ): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const late = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const late = AbortSignal.timeout(timeoutMs);
     const signal = stop === undefined ? late : AbortSignal.any([late, stop]);
     const asked = request({ socketPath, path, method, signal, agent: false }, (response) => {
       const chunks: Buffer[] = [];
@@ -98,8 +103,7 @@ function unreachable(socketPath: string, error: unknown): ControllerUnreachableE
         error,
       );
     default: {
-      const what =
-        code === 'ABORT_ERR' || code === '23' ? `no answer within ${ANSWER_TIMEOUT_MS / 1000} s` : errorText(error);
+      const what = code === 'ABORT_ERR' || code === '23' ? 'no answer in time' : errorText(error);
       return new ControllerUnreachableError(`cannot ask the controller on ${socketPath}: ${what}`, start, error);
     }
   }

@@ -7,7 +7,9 @@ import * as demo from './commands/demo.ts';
 import * as gateway from './commands/gateway.ts';
 import * as get from './commands/get.ts';
 import * as init from './commands/init.ts';
+import * as install from './commands/install.ts';
 import * as join from './commands/join.ts';
+import * as leave from './commands/leave.ts';
 import * as status from './commands/status.ts';
 import * as store from './commands/store.ts';
 import * as token from './commands/token.ts';
@@ -25,9 +27,11 @@ export interface CommandFile {
 export const COMMANDS: readonly CommandFile[] = [
   demo,
   init,
+  install,
   token,
   join,
   up,
+  leave,
   status,
   get,
   config,

@@ -14,11 +14,13 @@ import type { Metrics } from '../runtime/metrics.ts';
 import type { Random } from '../runtime/random.ts';
 import { AddressResolver } from './address-resolver.ts';
 import type { SiteConfig } from './config/site.ts';
+import { type Departed, Departure } from './departure.ts';
 import type { Derived } from './derive.ts';
 import { Engine } from './engine.ts';
 import { untilFirstSync } from './first-push.ts';
 import { FirstSync } from './first-sync.ts';
 import { GatewayDesk } from './gateway-desk.ts';
+import { GatewayTokens } from './gateway-tokens.ts';
 import { guardStores } from './leadership/guarded-store.ts';
 import { Handover } from './leadership/handover.ts';
 import { ReplicaRole } from './leadership/replica-role.ts';
@@ -56,6 +58,8 @@ export class Controller {
   readonly engine: Engine;
   readonly board: PeerBoard;
   readonly desk: GatewayDesk;
+  /** Of gateways on hosts of their own. */
+  readonly gatewayTokens: GatewayTokens;
   readonly roster: RosterFollower;
   readonly writer: Writer;
   /** Among the replicas of this site. */
@@ -89,11 +93,8 @@ export class Controller {
       onChange: (addresses) => this.engine.update({ addresses }),
     });
     this.desk = this.#makeDesk();
-    this.xds = new XdsServer(components, {
-      listen: { socketPath: parts.folder.xdsSocket },
-      handlers: this.desk,
-      turnedAway: () => this.role.turnedAway,
-    });
+    this.gatewayTokens = new GatewayTokens(components, { path: parts.folder.gatewayTokens });
+    this.xds = this.#makeXds();
     this.writable = guardStores(parts.stores, { mayWrite: () => this.role.mayWrite });
     this.writer = this.#makeWriter();
     this.engine = this.#makeEngine();
@@ -177,6 +178,12 @@ export class Controller {
     await this.#subscriber.adoptRoster(bytes);
   }
 
+  /** Says goodbye to the clusterset, for good. @throws DepartureError */
+  leave(): Promise<Departed> {
+    const { engine, writer } = this;
+    return new Departure({ ...this.#components, engine, writer }, { path: this.folder.departure }).leave();
+  }
+
   /** Stops without taking anything back: gateways and the other clusters keep what they have. */
   async close(): Promise<void> {
     await using stack = new AsyncDisposableStack();
@@ -192,6 +199,7 @@ export class Controller {
     });
     onRenewed((material) => {
       this.engine.update({ chain: material.record });
+      this.xds.renewSvid(material);
       this.writer.renewKey(material.key, material.record);
     });
     await this.xds.start();
@@ -286,6 +294,18 @@ export class Controller {
     });
   }
 
+  #makeXds(): XdsServer {
+    const { signing, folder } = this.#parts;
+    const { xds: listen } = this.config.listen;
+    const remote = listen && { ...listen, svid: signing.current, authenticator: this.gatewayTokens };
+    return new XdsServer(this.#components, {
+      listen: { socketPath: folder.xdsSocket },
+      remote,
+      handlers: this.desk,
+      turnedAway: () => this.role.turnedAway,
+    });
+  }
+
   #makeDesk(): GatewayDesk {
     const { config, trust } = this;
     return new GatewayDesk(
@@ -355,9 +375,9 @@ export class Controller {
 
   #makeEngine(): Engine {
     const { config, trust } = this;
-    const { source, ports, signing } = this.#parts;
+    const { source, ports, signing, leaving } = this.#parts;
     return new Engine(this.#components, {
-      world: firstWorld({ config, trust, local: source.view, ports, chain: signing.current.record }),
+      world: firstWorld({ config, trust, local: source.view, ports, chain: signing.current.record, leaving }),
       isGathering: () => !this.#firstSync.complete,
       onOwnRecords: (records, urgency) => this.writer.publish(records, urgency),
       onSnapshot: () => this.#push(),

@@ -14,7 +14,7 @@ import { allocatePorts, wantedPorts, wantedPortsOf } from '../gateway-config/por
 import { toSnapshot } from '../gateway-config/resources/resources.ts';
 import type { Snapshot } from '../gateway-config/snapshot.ts';
 import { IsthmusError } from '../runtime/errors.ts';
-import type { Roster } from '../trust/contract.ts';
+import type { Roster, RosterMember } from '../trust/contract.ts';
 import { UNKNOWN_STANDING, type World } from './world.ts';
 
 /**
@@ -23,6 +23,8 @@ import { UNKNOWN_STANDING, type World } from './world.ts';
  */
 export interface Derived {
   readonly world: World;
+  /** The roster, but for members that said goodbye: they are let go before the authority has signed it. */
+  readonly roster: Roster;
   readonly own: OwnPlan;
   readonly ownView: ClusterView;
   readonly state: FederationState;
@@ -34,31 +36,39 @@ export interface Derived {
 }
 
 export function derive(world: World, previous?: Derived): Derived {
+  const roster = rosterInForce(world, previous);
   const own = ownOf(world, previous);
   const ownView = ownViewOf(world, own, previous);
   const state = mergeState(
-    { self: world.site.cluster, own: ownView, peers: peersOf(world, previous), imports: world.imports },
+    {
+      self: world.site.cluster,
+      own: ownView,
+      peers: peersOf(world, roster, previous),
+      imports: world.imports,
+      pins: world.pins,
+    },
     previous?.state,
   );
   const { ports, refused } = portsOf(world, state, previous);
-  const { site, local, roster, voidToken, unhealthy, addresses } = world;
-  const ir = compile({ site, local, roster, voidToken, unhealthy, addresses, state, ports }, previous?.ir);
+  const { site, local, voidToken, unhealthy, addresses, failover } = world;
+  const ir = compile({ site, local, roster, voidToken, unhealthy, addresses, failover, state, ports }, previous?.ir);
   const unchanged = previous !== undefined && previous.ir === ir;
   const snapshot = unchanged ? previous.snapshot : toSnapshot(ir, previous);
-  return { world, own, ownView, state, ports, portsRefused: refused, ir, snapshot };
+  return { world, roster, own, ownView, state, ports, portsRefused: refused, ir, snapshot };
 }
 
 function ownOf(world: World, previous: Derived | undefined): OwnPlan {
-  const { site, gateways, local, unhealthy, chain } = world;
+  const { site, gateways, local, unhealthy, chain, leaving } = world;
   const before = previous?.world;
   const same =
     before?.local === local &&
     before.unhealthy === unhealthy &&
     before.gateways === gateways &&
     before.chain === chain &&
+    before.leaving === leaving &&
     before.site === site;
   if (previous !== undefined && same) return previous.own;
-  return planOwnRecords({ site, gateways, local, unhealthy, chain }, previous?.own);
+  return planOwnRecords({ site, gateways, local, unhealthy, chain, leaving }, previous?.own);
 }
 
 /** The merge sees the own cluster through the same records that the others see, so that all agree on conflicts. */
@@ -85,11 +95,45 @@ function joinedAtOf(roster: Roster, cluster: ClusterId): number {
   return roster.members.find((member) => member.cluster === cluster)?.joinedAtMs ?? 0;
 }
 
+/** A goodbye counts for the life of the cluster that said it: one that has joined anew is another. */
+function rosterInForce(world: World, previous: Derived | undefined): Roster {
+  const { roster, views } = world;
+  const gone = new Set([...views.values()].filter(saidGoodbye).map(lifeOf));
+  if (gone.size === 0) return roster;
+  const before = previous?.roster;
+  if (previous?.world.roster === roster && before !== undefined && isWithout(before, gone)) return before;
+  const members = roster.members.map((member): RosterMember => {
+    return member.status === 'active' && gone.has(lifeOf({ cluster: member.cluster, head: member }))
+      ? { ...member, status: 'removed' }
+      : member;
+  });
+  return { ...roster, members };
+}
+
+function saidGoodbye({ info }: ClusterView): boolean {
+  return info.goodbye === true;
+}
+
+function lifeOf({
+  cluster,
+  head,
+}: {
+  readonly cluster: ClusterId;
+  readonly head: { readonly incarnation: number };
+}): string {
+  return `${cluster}/${head.incarnation}`;
+}
+
+/** Whether exactly these are taken out of it already. */
+function isWithout(roster: Roster, gone: ReadonlySet<string>): boolean {
+  return roster.members.every((member) => {
+    return !(gone.has(lifeOf({ cluster: member.cluster, head: member })) && member.status === 'active');
+  });
+}
+
 /** Peers that are active members. A removed or quarantined one contributes nothing, whatever is still kept of it. */
-function peersOf(world: World, previous: Derived | undefined): ReadonlyMap<ClusterId, PeerState> {
-  const active = new Set(
-    world.roster.members.filter(({ status }) => status === 'active').map(({ cluster }) => cluster),
-  );
+function peersOf(world: World, roster: Roster, previous: Derived | undefined): ReadonlyMap<ClusterId, PeerState> {
+  const active = new Set(roster.members.filter(({ status }) => status === 'active').map(({ cluster }) => cluster));
   const peers = new Map<ClusterId, PeerState>();
   for (const [cluster, view] of [...world.views].sort(([left], [right]) => compareText(left, right))) {
     if (!active.has(cluster) || cluster === world.site.cluster) continue;

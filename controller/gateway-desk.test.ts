@@ -16,11 +16,11 @@ import { fromPem } from '../trust/certificates.ts';
 import { DOMAIN, EAST, makeClusterset, NOW_MS } from '../trust/clusterset.fixture.ts';
 import { ClusterIssuer } from '../trust/issuer.ts';
 import { PrivateKey } from '../trust/private-key.ts';
-import { GatewayDesk } from './gateway-desk.ts';
+import { GatewayDesk, type OwnGateways } from './gateway-desk.ts';
 
 const PROOF_PREFIX = Buffer.from('isthmus-leaf-v1\n');
 
-function opened() {
+function opened(gateways: OwnGateways = ['one', 'two']) {
   const random = new SystemRandom();
   const { east } = makeClusterset();
   const issuer = new ClusterIssuer(
@@ -36,7 +36,7 @@ function opened() {
       clustersetDomain: DOMAIN,
       network: 'a',
       gatewaySet: 'default',
-      gateways: ['one', 'two'],
+      gateways,
       voidToken: new VoidToken('0'.repeat(64)),
       onProbe: (...probe) => void probes.push(probe),
       onUnhealthy: (items) => void unhealthy.push([...items].sort()),
@@ -107,4 +107,23 @@ test('probes of names that are no clusters are dropped', () => {
   const peers = ['west', '../west', ''].map((cluster) => ({ cluster, healthy: 1, total: 2 }));
   desk.report(create(GatewayReportSchema, { gateway: 'one', envoyLive: true, peers }));
   assert.deepEqual(probes, [['one', 'west', 1, 2]]);
+});
+
+test('where gateways are pods, each that was let in is one, whatever its name, as long as it is a name', async () => {
+  const { desk } = opened('all that are let in');
+  const attach = (gateway: string) => desk.attach(create(AttachRequestSchema, { gateway, instance: '1' }));
+  assert.equal((await attach('isthmus-gateway-6d4cf56db6-abcde')).gatewaySet, 'default');
+  await assert.rejects(attach('../one'), { code: 'unknown-gateway' });
+  desk.report(report('isthmus-gateway-6d4cf56db6-abcde', []));
+  assert.deepEqual([...desk.liveGateways], ['isthmus-gateway-6d4cf56db6-abcde']);
+});
+
+test('a pod that is gone has no say when the next one reports, however many there have been', () => {
+  const { desk, unhealthy } = opened('all that are let in');
+  for (let index = 0; index < 100; index++) {
+    desk.report(report(`pod-${index}`, ['10.0.0.1:80']));
+    desk.reportEnded(`pod-${index}`);
+  }
+  desk.report(report('pod-100', []));
+  assert.deepEqual(unhealthy, [['default/web|10.0.0.1:80'], []]);
 });

@@ -15,20 +15,26 @@ import { formatSpiffeId, gatewayId } from '../trust/spiffe.ts';
 
 /**
  * What the controller answers its gateway agents: who they are, their certificates, and what it makes of their reports.
- * Agents are authenticated by the 0600 socket they come through; a certificate is built from the configured identity, and
- * from the request only the public key is taken.
+ * Agents are authenticated before, by the 0600 socket or the token they come with; a certificate is built from the
+ * configured identity, and from the request only the public key is taken.
  */
 export interface GatewayDeskInit {
   readonly cluster: ClusterId;
   readonly clustersetDomain: string;
   readonly network: string;
   readonly gatewaySet: string;
-  /** Names of the configured gateways: any other is refused. */
-  readonly gateways: readonly string[];
+  /** Any other is refused. */
+  readonly gateways: OwnGateways;
   readonly voidToken: VoidToken;
   readonly onProbe: (gateway: string, peer: ClusterId, healthy: number, total: number) => void;
   readonly onUnhealthy: (unhealthy: ReadonlySet<string>) => void;
 }
+
+/**
+ * Which gateways are this site's: those that its `Site` names, or in Kubernetes every pod that has proven to be one, whose
+ * names nobody knows beforehand.
+ */
+export type OwnGateways = readonly string[] | 'all that are let in';
 
 export interface GatewayDeskComponents {
   readonly clock: Clock;
@@ -110,7 +116,7 @@ export class GatewayDesk implements AgentHandlers {
 
   report(report: GatewayReport): void {
     const { gateway, peers, endpoints } = report;
-    if (!this.#init.gateways.includes(gateway) || peers.length + endpoints.length > REPORT_ITEMS_MAX) {
+    if (!this.#isOwn(gateway) || peers.length + endpoints.length > REPORT_ITEMS_MAX) {
       this.#components.log.warn('a gateway report was ignored', { gateway, items: peers.length + endpoints.length });
       return;
     }
@@ -142,6 +148,8 @@ export class GatewayDesk implements AgentHandlers {
     const reporting = [...this.#opinions.values()].filter((one) => one.reporting).map(({ failed }) => failed);
     const [first, ...others] = reporting;
     if (first === undefined) return;
+    // Pods come and go under ever new names: those that have no say are not kept.
+    for (const [name, one] of this.#opinions) if (!one.reporting) this.#opinions.delete(name);
     // One gateway that reaches the endpoint is enough: it is unhealthy when all that check it say so.
     const unhealthy = new Set([...first].filter((item) => others.every((other) => other.has(item))));
     if (unhealthy.size === this.#unhealthy.size && [...unhealthy].every((item) => this.#unhealthy.has(item))) return;
@@ -150,12 +158,20 @@ export class GatewayDesk implements AgentHandlers {
   }
 
   #checkName(gateway: string): void {
-    if (this.#init.gateways.includes(gateway)) return;
+    if (this.#isOwn(gateway)) return;
+    const { gateways } = this.#init;
+    const hint =
+      typeof gateways === 'string' ? 'a gateway is named by a DNS label' : `configured: ${gateways.join(', ')}`;
     throw new GatewayRefusedError(
       'unknown-gateway',
       `no gateway ${JSON.stringify(gateway.slice(0, 80))} is configured`,
       { gateway: gateway.slice(0, 80) },
-      `configured: ${this.#init.gateways.join(', ')}`,
+      hint,
     );
+  }
+
+  #isOwn(gateway: string): boolean {
+    const { gateways } = this.#init;
+    return typeof gateways === 'string' ? isDnsLabel(gateway) : gateways.includes(gateway);
   }
 }

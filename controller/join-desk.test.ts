@@ -17,6 +17,7 @@ import type { JoinToken } from '../trust/token.ts';
 import { foundHere, type FoundedClusterset } from './enrol/found.ts';
 import { joinHere } from './enrol/join.ts';
 import { JoinDesk } from './join-desk.ts';
+import { FileDraft } from './roster-draft.ts';
 import { loadSiteTrust } from './site-trust.ts';
 import { type StateFolder, stateFolder } from './state-folder.ts';
 
@@ -115,7 +116,7 @@ class Authority {
       { ...components, log, store, journal, rootKey: trust.rootKey, rootCertificate },
       {
         roster: () => this.#roster(),
-        draft: this.#folder.rosterDraft,
+        draft: new FileDraft({ path: this.#folder.rosterDraft }),
         onRoster: (_, bytes) => {
           this.#rosterBytes = bytes;
           return Promise.resolve();

@@ -6,17 +6,17 @@ import type { Clock } from '../runtime/clock.ts';
 import { errorText, IsthmusError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
-import { admit } from '../trust/authority.ts';
+import { admit, retire } from '../trust/authority.ts';
 import { SERIAL_BYTES } from '../trust/certificates.ts';
 import type { Roster } from '../trust/contract.ts';
-import type { Journal } from '../trust/journal.ts';
+import type { TokenJournal } from '../trust/journal.ts';
 import { makeJoinAnswer, makeJoinRefusal, openJoinRequest } from '../trust/join-messages.ts';
 import type { PrivateKey } from '../trust/private-key.ts';
 import { signRoster } from '../trust/roster.ts';
 import { type JoinToken, makeToken, storeCredential } from '../trust/token.ts';
 import type { TokenState } from '../trust/token-ledger.ts';
 import { type Offer, OfferedBoard } from './offered-board.ts';
-import { RosterDraft, type SignedRoster } from './roster-draft.ts';
+import { type DraftKeep, RosterDraft, type SignedRoster } from './roster-draft.ts';
 
 /**
  * The authority's desk: makes tokens, judges the join requests that come through the stores, and publishes the roster that
@@ -29,7 +29,7 @@ export interface JoinDeskComponents {
   readonly random: Random;
   readonly log: Logger;
   readonly store: Stores;
-  readonly journal: Journal;
+  readonly journal: TokenJournal;
   readonly rootKey: PrivateKey;
   /** DER of the root that signs. */
   readonly rootCertificate: Uint8Array;
@@ -37,8 +37,8 @@ export interface JoinDeskComponents {
 
 export interface JoinDeskInit {
   readonly roster: () => Roster;
-  /** `roster-draft` in the state folder. Absent: in memory, for tests. */
-  readonly draft?: string | undefined;
+  /** Where the roster that was signed last is kept. Absent: in memory, for tests. */
+  readonly draft?: DraftKeep | undefined;
   /** Called with each roster that was published. */
   readonly onRoster: (roster: Roster, bytes: Uint8Array) => Promise<void>;
 }
@@ -77,7 +77,7 @@ export class JoinDesk {
   constructor(components: JoinDeskComponents, init: JoinDeskInit) {
     this.#components = components;
     this.#init = init;
-    this.#draft = new RosterDraft({ path: init.draft, root: components.rootCertificate });
+    this.#draft = new RosterDraft({ kept: init.draft, root: components.rootCertificate });
     this.#desks = listStores(components.store).map((listed) => ({
       board: new OfferedBoard(components, listed),
       working: undefined,
@@ -98,6 +98,23 @@ export class JoinDesk {
     await this.#offer({ tokenId, credential: storeCredential(token), expiresAtMs });
     log.info('join token made', { tokenId, member: cluster, expiresAtMs });
     return token;
+  }
+
+  /** Takes members that said goodbye off the roster. In its turn: it builds on the roster of the admission before it. */
+  retire(leavers: readonly { readonly cluster: ClusterId; readonly incarnation: number }[]): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#finishDraft();
+      const { clock, rootKey, log } = this.#components;
+      const before = this.#roster();
+      const roster = leavers.reduce((now, leaver) => retire(now, leaver, clock.epochMs()), before);
+      if (roster === before) return;
+      // Several at once are one change.
+      const next = { ...roster, version: before.version + 1 };
+      const draft = { roster: next, bytes: signRoster(rootKey, next) };
+      await this.#draft.keep(draft);
+      await this.#publish(draft);
+      log.info('members left', { members: leavers.map(({ cluster }) => cluster), rosterVersion: next.version });
+    });
   }
 
   /** Looks at every board now (a hint, or time to look anyway). One look at a board at a time. */

@@ -6,7 +6,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import { fingerprint } from '../trust/certificates.ts';
 import type { Checked } from '../trust/contract.ts';
-import { Journal } from '../trust/journal.ts';
+import { Journal, type TokenJournal } from '../trust/journal.ts';
 import type { Answer, HealthCheckResult, Routes } from './admin/routes.ts';
 import type { ListedStore } from '../federation/store/several.ts';
 import type { Controller } from './controller.ts';
@@ -14,6 +14,8 @@ import { storeUrl } from './config/site-fields.ts';
 import { passwordInFile, strangeJoinStore, tokenStore } from './enrol/join-store.ts';
 import { readPassword } from './enrol/password-file.ts';
 import { JoinDesk } from './join-desk.ts';
+import { type DraftKeep, FileDraft } from './roster-draft.ts';
+import type { StateFolder } from './state-folder.ts';
 
 /** The authority's part of a controller: journal, join desk, and the admin route by which `isthmus token create` asks. */
 export interface JoinOffice {
@@ -22,7 +24,22 @@ export interface JoinOffice {
   close(): Promise<void>;
 }
 
+/** Where the authority's memory is: beside the keys on disk, or with them on the API server. */
+export interface AuthorityMemory {
+  openJournal(): Promise<TokenJournal>;
+  readonly draft: DraftKeep;
+}
+
+export function memoryIn(folder: StateFolder): AuthorityMemory {
+  return {
+    openJournal: () => Journal.open(folder.journal),
+    draft: new FileDraft({ path: folder.rosterDraft }),
+  };
+}
+
 export interface JoinOfficeInit {
+  /** Default: the controller's state folder. */
+  readonly memory?: AuthorityMemory | undefined;
   /** As this site reaches it, or as it serves it. */
   readonly storeUrl: string;
   /** What goes into tokens in its place. Its password may be in a file. */
@@ -53,20 +70,21 @@ export async function openJoinOffice(
   if (rootKey === undefined || rootCertificate === undefined) {
     throw new IsthmusError('no-root-key', 'this controller is the authority and has no root key');
   }
-  const journal = await Journal.open(controller.folder.journal);
+  const memory = init.memory ?? memoryIn(controller.folder);
+  const journal = await memory.openJournal();
   if (journal.tornBytes > 0)
     log.warn('the journal ended in a torn line, which was cut off', { bytes: journal.tornBytes });
   const desk = new JoinDesk(
     { ...components, store: controller.writable, journal, rootKey, rootCertificate },
     {
       roster: () => controller.engine.world.roster,
-      draft: controller.folder.rosterDraft,
+      draft: memory.draft,
       onRoster: (_, bytes) => controller.adoptRoster(bytes),
     },
   );
   const stop = new AbortController();
   const watching = controller.stores.map((listed) => watchBoard({ desk, listed, log, clock }, stop.signal));
-  const looking = lookRegularly(desk, clock, stop.signal);
+  const looking = lookRegularly({ desk, clock, log, controller }, stop.signal);
   const rootPin = fingerprint(rootCertificate);
   return {
     routes: tokenRoute((query) =>
@@ -175,9 +193,33 @@ async function watchBoard({ desk, listed, log, clock }: Watched, signal: AbortSi
   }
 }
 
-async function lookRegularly(desk: JoinDesk, clock: Clock, signal: AbortSignal): Promise<void> {
+interface Looking {
+  readonly desk: JoinDesk;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly controller: Controller;
+}
+
+async function lookRegularly(looking: Looking, signal: AbortSignal): Promise<void> {
+  const { desk, clock } = looking;
   while (!signal.aborted) {
     await desk.look();
+    await retireLeavers(looking);
     await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+  }
+}
+
+/** Members that said goodbye are taken off the roster. Never rejects; what fails is tried again at the next look. */
+async function retireLeavers({ desk, log, controller }: Looking): Promise<void> {
+  const { views, roster } = controller.engine.world;
+  const leavers = [...views.values()].flatMap(({ cluster, info, head: { incarnation } }) => {
+    const isActive = roster.members.some((member) => member.cluster === cluster && member.status === 'active');
+    return info.goodbye === true && isActive ? [{ cluster, incarnation }] : [];
+  });
+  if (leavers.length === 0) return;
+  try {
+    await desk.retire(leavers);
+  } catch (error) {
+    log.warn('a member that left is still on the roster, will try again', { error: errorText(error) });
   }
 }

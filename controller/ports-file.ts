@@ -16,11 +16,21 @@ export type PortTable = ReadonlyMap<ServicePortKey, number>;
 
 const SCHEMA = z.record(z.string(), z.int().min(1).max(65_535));
 
+/** Sorted, so that the same table has one text. */
+export function formatPorts(ports: PortTable): string {
+  const sorted = [...ports].sort(([left], [right]) => compareText(left, right));
+  return `${JSON.stringify(Object.fromEntries(sorted), undefined, 2)}\n`;
+}
+
+/** @throws SyntaxError, z.ZodError when the text is no table */
+export function parsePorts(text: string): PortTable {
+  return new Map(Object.entries(SCHEMA.parse(JSON.parse(text))) as [ServicePortKey, number][]); // as `formatPorts` wrote them
+}
+
 /** What the leader wrote, for a replica that follows; nothing when there is none, or none that can be read. */
 export async function readPorts(path: string): Promise<PortTable | undefined> {
   try {
-    const table = SCHEMA.parse(JSON.parse(await readFile(path, 'utf8')));
-    return new Map(Object.entries(table) as [ServicePortKey, number][]);
+    return parsePorts(await readFile(path, 'utf8'));
   } catch {
     // A start mends it; until then one's own table stays.
     return undefined;
@@ -29,8 +39,7 @@ export async function readPorts(path: string): Promise<PortTable | undefined> {
 
 export async function loadPorts(path: string): Promise<{ ports: PortTable; findings: readonly Finding[] }> {
   try {
-    const table = SCHEMA.parse(JSON.parse(await readFile(path, 'utf8')));
-    return { ports: new Map(Object.entries(table) as [ServicePortKey, number][]), findings: [] };
+    return { ports: parsePorts(await readFile(path, 'utf8')), findings: [] };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ports: new Map(), findings: [] };
     const damaged = `${path}.damaged`;
@@ -42,20 +51,29 @@ export async function loadPorts(path: string): Promise<{ ports: PortTable; findi
   }
 }
 
+export interface PortsFileInit {
+  readonly path: string;
+  /** Told of every table, for whoever keeps it in a second place. */
+  readonly mirror?: ((ports: PortTable) => void) | undefined;
+}
+
 /** Writes the newest table; one write at a time, and what came in between is skipped. */
 export class PortsFile {
   readonly #path: string;
   readonly #log: Logger;
+  readonly #mirror: PortsFileInit['mirror'];
   #wanted: PortTable | undefined;
   #writing: Promise<void> | undefined;
 
-  constructor(components: { log: Logger }, init: { path: string }) {
+  constructor(components: { log: Logger }, init: PortsFileInit) {
     this.#log = components.log;
     this.#path = init.path;
+    this.#mirror = init.mirror;
   }
 
   save(ports: PortTable): void {
     this.#wanted = ports;
+    this.#mirror?.(ports);
     this.#start();
   }
 
@@ -74,10 +92,9 @@ export class PortsFile {
 
   async #write(): Promise<void> {
     while (this.#wanted !== undefined) {
-      const sorted = [...this.#wanted].sort(([left], [right]) => compareText(left, right));
+      const text = formatPorts(this.#wanted);
       this.#wanted = undefined;
       try {
-        const text = `${JSON.stringify(Object.fromEntries(sorted), undefined, 2)}\n`;
         await replacePrivateFile(dirname(this.#path), basename(this.#path), text);
       } catch (error) {
         this.#log.warn('gateway ports could not be saved', { path: this.#path, error: errorText(error) });

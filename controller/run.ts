@@ -21,10 +21,12 @@ import {
   NO_JOIN_OFFICE,
   openJoinOffice,
 } from './join-office.ts';
+import { leaveRoute } from './leave-route.ts';
 import { LeaderOffice } from './leadership/leader-office.ts';
 import { StandbyStoreServer } from './leadership/standby-store-server.ts';
 import { stateFolder } from './state-folder.ts';
 import { PREDECESSOR_WAIT_MS, StateLock } from './state-lock.ts';
+import { gatewayTokenRoute } from './gateway-token-route.ts';
 import { softwareVersion } from './version.ts';
 
 /** The controller as a process: the controller itself, its admin server, and on the authority the store server and the join desk. */
@@ -67,6 +69,8 @@ export async function runController(config: SiteConfig, components: RunComponent
     routes: {
       ...adminRoutes(adminParts({ clock, metrics, controller }, { furtherChecks: office?.checks ?? [] })),
       ...(office?.routes ?? NO_JOIN_OFFICE),
+      ...leaveRoute(controller),
+      ...gatewayTokenRoute(controller),
     },
     socketPath: controller.folder.adminSocket,
     health: config.listen.health,

@@ -11,6 +11,7 @@ import { FileKeyStore } from '../trust/key-store.ts';
 import { openPrivateFile, replacePrivateFile } from '../trust/private-file.ts';
 import type { PrivateKey } from '../trust/private-key.ts';
 import { openRoster } from '../trust/roster.ts';
+import { Secret } from '../trust/secret.ts';
 import type { StateFolder } from './state-folder.ts';
 
 /**
@@ -35,6 +36,8 @@ export interface NewSiteTrust {
   readonly clusterCa: Uint8Array;
   readonly roots: readonly Uint8Array[];
   readonly rosterBytes: Uint8Array;
+  /** Absent: made at the first start. */
+  readonly voidToken?: Secret | undefined;
 }
 
 export const CLUSTER_CA_KEY = 'cluster-ca';
@@ -59,6 +62,8 @@ export async function saveSiteTrust(folder: StateFolder, trust: NewSiteTrust): P
   if (trust.rootKey !== undefined) await keys.save(ROOT_KEY, trust.rootKey);
   await writeAtomically(folder.rootCertificate, toPem(trust.roots));
   await writeAtomically(folder.joinedRoster, Buffer.from(trust.rosterBytes).toString('utf8'));
+  if (trust.voidToken !== undefined)
+    await writeAtomically(folder.voidToken, Buffer.from(trust.voidToken.reveal()).toString('hex'));
   await writeAtomically(folder.clusterCaCertificate, toPem([trust.clusterCa]));
 }
 
@@ -95,6 +100,24 @@ export async function loadSiteTrust(
     voidToken: await loadVoidToken(folder, random),
     rootKey,
   };
+}
+
+/** What `saveSiteTrust` wrote, as it is on disk: nothing when a piece is missing. @throws when one cannot be read */
+export async function readSiteTrust(folder: StateFolder): Promise<NewSiteTrust | undefined> {
+  try {
+    const keys = new FileKeyStore(folder.keys);
+    const caKey = await keys.load(CLUSTER_CA_KEY);
+    const [clusterCa] = fromPem((await readRequired(folder.clusterCaCertificate, 'cluster CA certificate')).toString());
+    const roots = fromPem((await readRequired(folder.rootCertificate, 'root certificate')).toString());
+    const rosterBytes = new Uint8Array(await readRequired(folder.joinedRoster, 'roster'));
+    const voidToken = (await readVoidToken(folder))?.reveal();
+    if (caKey === undefined || clusterCa === undefined || voidToken === undefined) return undefined;
+    const rootKey = await keys.load(ROOT_KEY);
+    return { caKey, rootKey, clusterCa, roots, rosterBytes, voidToken: new Secret(Buffer.from(voidToken, 'hex')) };
+  } catch (error) {
+    if (error instanceof NotEnrolledError) return undefined;
+    throw error;
+  }
 }
 
 type LoadedRoster = Pick<SiteTrust, 'roster' | 'rosterBytes' | 'findings'>;

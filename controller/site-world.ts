@@ -22,10 +22,11 @@ export interface FirstWorldInput {
   readonly local: LocalView;
   readonly ports: PortTable;
   readonly chain: ChainRecord;
+  readonly leaving: boolean;
 }
 
 /** What is known before anything was heard of others. */
-export function firstWorld({ config, trust, local, ports, chain }: FirstWorldInput): World {
+export function firstWorld({ config, trust, local, ports, chain, leaving }: FirstWorldInput): World {
   const { cluster, network, region, zone } = config;
   const listen = config.gateways[0] ?? NO_GATEWAY;
   return {
@@ -51,6 +52,7 @@ export function firstWorld({ config, trust, local, ports, chain }: FirstWorldInp
     ports,
     voidToken: trust.voidToken,
     chain,
+    leaving,
   };
 }
 

@@ -6,6 +6,7 @@ import type { Finding } from '../runtime/errors.ts';
 import { FilesSource } from '../sources/files.ts';
 import { preparePrivateFolder } from '../trust/private-file.ts';
 import type { SiteConfig } from './config/site.ts';
+import { isDeparting } from './departure.ts';
 import type { ControllerComponents } from './controller.ts';
 import { loadReplica, type Replica } from './leadership/replica.ts';
 import { seedFolder } from './leadership/seed.ts';
@@ -34,6 +35,8 @@ export interface StartedParts extends AsyncDisposable {
   readonly portsFile: PortsFile;
   readonly source: FilesSource;
   readonly signing: SigningIdentity;
+  /** This cluster has said goodbye, or is about to. */
+  readonly leaving: boolean;
   /** In the order of the site's list. */
   readonly stores: StoreList;
   /** The first of them: where leases are held. */
@@ -90,6 +93,7 @@ export async function startParts(config: SiteConfig, components: ControllerCompo
     portsFile,
     source,
     signing,
+    leaving: await isDeparting(folder.departure),
     stores,
     store: stores[0].store,
     findings,

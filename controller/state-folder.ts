@@ -30,7 +30,11 @@ export interface StateFolder {
   readonly journal: string;
   /** The roster that the authority signed last. */
   readonly rosterDraft: string;
+  /** There when this cluster has left its clusterset, or is about to. */
+  readonly departure: string;
   readonly audit: string;
+  /** Hashes of the tokens of gateways on other hosts. */
+  readonly gatewayTokens: string;
   /** Sockets, all 0600. */
   readonly adminSocket: string;
   readonly xdsSocket: string;
@@ -62,7 +66,9 @@ export function stateFolder(root: string, replica?: string): StateFolder {
     sourceMemory: join(own, 'source-memory.json'),
     journal: join(root, 'journal', 'authority.jsonl'),
     rosterDraft: join(root, 'journal', 'roster-draft'),
+    departure: join(root, 'left'),
     audit: join(root, 'audit'),
+    gatewayTokens: join(root, 'gateway-tokens.json'),
     adminSocket: join(own, 'admin.sock'),
     xdsSocket: join(own, 'xds.sock'),
     gateway: (name) => join(root, 'gateway', name),

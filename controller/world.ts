@@ -1,9 +1,10 @@
+import type { FailoverOrders } from '../federation/model/failover-order.ts';
 import type { ClusterId, ServicePortKey } from '../federation/model/ids.ts';
 import type { ImportFilter } from '../federation/model/imports.ts';
 import type { LocalView } from '../federation/model/local.ts';
 import type { OwnSite } from '../federation/model/own-records.ts';
 import type { ChainRecord, GatewayRecord } from '../federation/model/records.ts';
-import type { ClusterView, Liveness } from '../federation/model/state.ts';
+import type { ClusterView, ImportPins, Liveness } from '../federation/model/state.ts';
 import type { CompileSite } from '../gateway-config/compile.ts';
 import type { VoidToken } from '../gateway-config/ir.ts';
 import type { Roster } from '../trust/contract.ts';
@@ -22,6 +23,12 @@ export interface World {
   readonly views: ReadonlyMap<ClusterId, ClusterView>;
   /** What of them this site wants. Absent: everything. */
   readonly imports?: ImportFilter | undefined;
+  /** Which clusters may supply a namespace. Absent: any. */
+  readonly pins?: ImportPins | undefined;
+  /** Explicit failover order. Absent: nearest first. */
+  readonly failover?: FailoverOrders | undefined;
+  /** This cluster says goodbye to the clusterset. */
+  readonly leaving?: boolean | undefined;
   readonly health: ReadonlyMap<ClusterId, PeerStanding>;
   /** Failed checks of own endpoints, as `endpointHealthKey` writes them. */
   readonly unhealthy: ReadonlySet<string>;

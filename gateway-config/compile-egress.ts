@@ -3,6 +3,8 @@
  * services that it may concern are found first, and the entries of all others are taken over without a look.
  */
 import { changedKeys } from '../federation/model/diff.ts';
+import type { FailoverOrders } from '../federation/model/failover-order.ts';
+import { failoverOf, namespaceOf, NO_ORDERS } from '../federation/model/failover-order.ts';
 import type { ClusterId, ServiceKey, ServicePortKey } from '../federation/model/ids.ts';
 import { compareText, servicePortKey } from '../federation/model/ids.ts';
 import type { LocalService } from '../federation/model/local.ts';
@@ -11,7 +13,7 @@ import type { FederationState, MergedService } from '../federation/model/state.t
 import type { CompileInput, OwnPort } from './compile-input.ts';
 import { addressText, ownPorts, readyEndpoints } from './compile-input.ts';
 import type { Candidate } from './failover.ts';
-import { planTiers } from './failover.ts';
+import { planFailover } from './failover.ts';
 import type { EgressIR, EndpointIR, GatewayIR, PeerIR } from './ir.ts';
 import { parseServicePort } from './service-port.ts';
 
@@ -92,7 +94,11 @@ function compileOne(
     protocol,
     listen: { address: input.site.egressAddress, port: imported.listenPort },
     local: own === undefined ? [] : ownBackends(input, imported, own),
-    tiers: planTiers(input.site, candidates(input, imported, reachable)),
+    ...planFailover(
+      input.site,
+      candidates(input, imported, reachable),
+      failoverOf(input.failover, imported.merged.key),
+    ),
     ...(protocol === 'tcp' ? { carriers: carriers(input, imported.merged, members) } : {}),
   };
 }
@@ -139,6 +145,7 @@ function touchedServices(
   if (!sameFrame) return undefined;
   const touched = new Set<ServiceKey>(changedKeys(last.state.services, input.state.services));
   for (const key of changedKeys(last.local.services, input.local.services)) touched.add(key);
+  for (const key of reordered(last.failover, input)) touched.add(key);
   for (const key of changedKeys(last.ports, input.ports)) touched.add(parseServicePort(key).service);
   for (const key of changedChecks(last.unhealthy, input.unhealthy)) touched.add(parseServicePort(key).service);
   // Who carries a TCP service is told by who exports it, whatever became of the merged service.
@@ -148,6 +155,16 @@ function touchedServices(
     for (const key of changedKeys(then, now)) if (then?.has(key) !== now?.has(key)) touched.add(key);
   }
   return touched;
+}
+
+/** The services whose explicit order changed. */
+function reordered(last: FailoverOrders = NO_ORDERS, input: CompileInput): readonly ServiceKey[] {
+  const now = input.failover ?? NO_ORDERS;
+  if (last === now) return [];
+  const named = changedKeys(last.services, now.services);
+  const namespaces = new Set(changedKeys(last.namespaces, now.namespaces));
+  if (namespaces.size === 0) return named;
+  return [...named, ...[...input.state.services.keys()].filter((key) => namespaces.has(namespaceOf(key)))];
 }
 
 function portKeys(

@@ -1,3 +1,4 @@
+import type { FailoverOrders } from '../federation/model/failover-order.ts';
 import type { ClusterId, ServicePortKey } from '../federation/model/ids.ts';
 import { servicePortKey } from '../federation/model/ids.ts';
 import type { LocalEndpoint, LocalService, LocalView } from '../federation/model/local.ts';
@@ -20,6 +21,8 @@ export interface CompileInput {
   readonly unhealthy: ReadonlySet<string>;
   /** Gateway host names -> their addresses, already filtered by the address rules. Unresolved ones are missing. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
+  /** Absent: nearest first for every service. */
+  readonly failover?: FailoverOrders | undefined;
 }
 
 export interface CompileSite extends Place {

@@ -144,6 +144,40 @@ describe('where traffic may go', () => {
   });
 });
 
+describe('an explicit order', () => {
+  const order = ['cluster c', 'cluster a', 'cluster b'];
+
+  test('of a service holds for its ports alone', () => {
+    const ir = irOf({ failover: { 'shop/web': order } });
+    const web = egressOf(ir, 'shop/web:80');
+    assert.deepEqual([clustersOf(web), web.tiers.length, web.localAfter], [['c', 'b'], 2, 1]);
+    const db = egressOf(ir, 'shop/db:5432');
+    assert.deepEqual([clustersOf(db), db.tiers.length, db.localAfter], [['b', 'c'], 1, undefined]);
+  });
+
+  test('of a namespace holds where a service has none of its own', () => {
+    const ir = irOf({ failover: { shop: ['cluster b'], 'shop/web': ['cluster c'] } });
+    assert.deepEqual(clustersOf(egressOf(ir, 'shop/web:80')), ['c', 'b']);
+    assert.deepEqual(egressOf(ir, 'shop/db:5432').tiers.length, 2);
+    assert.deepEqual(clustersOf(egressOf(ir, 'shop/db:5432')), ['b', 'c']);
+  });
+
+  for (const key of ['shop', 'shop/web']) {
+    test(`given to ${key} and taken away again, it edits what it holds for and gives the same as from nothing`, () => {
+      const plain = inputOf();
+      const first = compile(plain);
+      // The same values but for the order, as the controller hands them in.
+      const { failover } = inputOf({ failover: { [key]: order } });
+      const ordered = { ...plain, failover };
+      const second = compile(ordered, first);
+      assert.deepEqual(second.egress, compile({ ...ordered }).egress);
+      assert.notEqual(egressOf(second, 'shop/web:80'), egressOf(first, 'shop/web:80'));
+      assert.equal(egressOf(second, 'shop/db:5432') === egressOf(first, 'shop/db:5432'), key === 'shop/web');
+      assert.deepEqual(compile(plain, second).egress, first.egress);
+    });
+  }
+});
+
 describe('grants', () => {
   test('hold for the named callers only, and leave everything else open', () => {
     const ir = irOf({ local: { 'shop/web': { ...WEB, grantedTo: ['c'] }, 'shop/db': DB } });

@@ -76,10 +76,12 @@ export interface EgressIR {
   /** Own ready endpoints. */
   readonly local: readonly EndpointIR[];
   /**
-   * Failover order after the local endpoints: each tier is tried when the earlier ones cannot serve; within a tier by
+   * Failover order of the peers: each tier is tried when the earlier ones cannot serve; within a tier by
    * weight. All weights are above 0.
    */
   readonly tiers: readonly (readonly WeightedPeer[])[];
+  /** How many of the tiers are tried before the local endpoints. Absent: none, local is first. Never more than there are. */
+  readonly localAfter?: number | undefined;
   /**
    * TCP only, sorted: every active peer that exports the service, serving or not. It changes with exports, not with
    * liveness, so that a peer's coming and going edits endpoints and leaves the Envoy cluster (and its connections) alone.

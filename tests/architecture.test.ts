@@ -50,6 +50,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'federation/store/remote/server.ts',
     'federation/store/remote/channel.ts',
     'gateway-config/xds/server.ts',
+    'gateway-config/xds/remote-port.ts',
     'gateway-config/agent/upstream.ts',
     'gateway-config/agent/downstream.ts',
   ],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseClusterId } from '../federation/model/ids.ts';
 import { SystemRandom } from '../runtime/random.ts';
-import { type AdmitInput, admit, foundClusterset, keyName } from './authority.ts';
+import { type AdmitInput, admit, foundClusterset, keyName, retire } from './authority.ts';
 import { encodeBase64 } from './base64.ts';
 import { fingerprint, issueLeaf } from './certificates.ts';
 import type { Roster, RosterMember } from './contract.ts';
@@ -221,4 +221,24 @@ test('a whole join: token, request, admission, answer, and what the joiner check
     serials: { root: serial(), clusterCa: serial() },
   });
   assert.equal(why({ rosterBytes: signRoster(strangerKey, stranger.roster) }), 'RootUnknown');
+});
+
+test('a member that left is taken off once, and not again after it has come back in another life', () => {
+  const admitted = admit(input());
+  assert.ok(admitted.ok);
+  const { roster } = admitted.value;
+  const [member] = roster.members.filter(({ cluster }) => cluster === WEST);
+  assert.ok(member !== undefined);
+  const leaver = { cluster: WEST, incarnation: member.incarnation };
+  const without = retire(roster, leaver, NOW_MS + 1);
+  assert.deepEqual(
+    without.members.map(({ cluster, status }) => [cluster, status]),
+    [
+      [EAST, 'active'],
+      [WEST, 'removed'],
+    ],
+  );
+  assert.equal(without.version, roster.version + 1);
+  assert.equal(retire(without, leaver, NOW_MS + 2), without);
+  assert.equal(retire(roster, { ...leaver, incarnation: leaver.incarnation + 1 }, NOW_MS), roster);
 });

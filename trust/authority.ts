@@ -152,6 +152,25 @@ function enrol(input: AdmitInput): Checked<Admitted> {
   });
 }
 
+/**
+ * The roster without a member that said goodbye. Its entry stays, with its incarnation and what it was once allowed, so
+ * that a later life of the name is another one; its CA is worth nothing from here on. The same object when there is
+ * nothing to do: not an active member, or one that has joined anew since it said so.
+ */
+export function retire(
+  roster: Roster,
+  leaver: { readonly cluster: ClusterId; readonly incarnation: number },
+  nowMs: number,
+): Roster {
+  const isLeaver = ({ cluster, incarnation, status }: RosterMember): boolean =>
+    cluster === leaver.cluster && incarnation === leaver.incarnation && status === 'active';
+  if (!roster.members.some(isLeaver)) return roster;
+  const members = roster.members.map(
+    (member): RosterMember => (isLeaver(member) ? { ...member, status: 'removed' } : member),
+  );
+  return { ...roster, version: roster.version + 1, issuedAtMs: nowMs, members };
+}
+
 /** Hex sha256 of a public key: how the journal remembers who used a token. */
 export function keyName(publicKey: Uint8Array): string {
   return createHash('sha256').update(publicKey).digest('hex');

@@ -23,7 +23,16 @@ export class JournalError extends IsthmusError {
   }
 }
 
-export class Journal implements AsyncDisposable {
+/** Where the authority remembers its tokens: this file, or an object of the API server (`kubernetes/keep`). */
+export interface TokenJournal extends AsyncDisposable {
+  readonly tokens: TokenLedger;
+  /** Of a last entry that was never written whole. */
+  readonly tornBytes: number;
+  /** Resolves when the entry outlives whatever may end this process; only then is it in `tokens`. */
+  append(entry: JournalEntry): Promise<void>;
+}
+
+export class Journal implements TokenJournal {
   readonly #file: FileHandle;
   readonly #path: string;
   #length: number;

@@ -22,8 +22,8 @@ export class InvalidKeyNameError extends IsthmusError {
 
 const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** Names become file names, so nothing that leads out of the folder is one. */
-function checkName(name: string): void {
+/** Names become names of files and of keys in objects, so nothing that leads elsewhere is one. @throws InvalidKeyNameError */
+export function checkKeyName(name: string): void {
   if (!NAME.test(name)) throw new InvalidKeyNameError(name);
 }
 
@@ -37,7 +37,7 @@ export class FileKeyStore implements KeyStore {
   }
 
   async load(name: string): Promise<PrivateKey | undefined> {
-    checkName(name);
+    checkKeyName(name);
     await preparePrivateFolder(this.#folder);
     const file = await openPrivateFile(join(this.#folder, `${name}.pem`), constants.O_RDONLY);
     if (file === undefined) return undefined;
@@ -49,7 +49,7 @@ export class FileKeyStore implements KeyStore {
   }
 
   async save(name: string, key: PrivateKey): Promise<void> {
-    checkName(name);
+    checkKeyName(name);
     // One after the other: two saves of a name would share their temporary file.
     const saved = this.#lastSave.then(() => replacePrivateFile(this.#folder, `${name}.pem`, key.revealPem()));
     this.#lastSave = saved.catch(() => undefined);
@@ -61,12 +61,12 @@ export class MemoryKeyStore implements KeyStore {
   readonly #keys = new Map<string, PrivateKey>();
 
   async load(name: string): Promise<PrivateKey | undefined> {
-    checkName(name);
+    checkKeyName(name);
     return this.#keys.get(name);
   }
 
   async save(name: string, key: PrivateKey): Promise<void> {
-    checkName(name);
+    checkKeyName(name);
     this.#keys.set(name, key);
   }
 }

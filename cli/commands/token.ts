@@ -7,7 +7,8 @@ import { formatObject, outputOption } from '../output/format.ts';
 
 /** `isthmus token create` */
 interface CreateOptions {
-  readonly cluster: string;
+  readonly cluster?: string;
+  readonly gateway?: string;
   readonly ttl: string;
   readonly joinStore?: string;
   readonly stateDir: string;
@@ -15,12 +16,15 @@ interface CreateOptions {
 }
 
 export function register(program: Command, io: Io): void {
-  const token = program.command('token').description('tokens by which clusters join the clusterset');
+  const token = program
+    .command('token')
+    .description('tokens by which clusters join the clusterset, and gateways their controller');
   token
     .command('create')
-    .description('make a single-use token for one cluster; runs on the authority, beside its controller')
-    .requiredOption('--cluster <name>', 'the cluster that will join')
-    .option('--ttl <duration>', 'how long it can be used', '15m')
+    .description('make a token for a cluster that joins (on the authority), or for a gateway on another host')
+    .option('--cluster <name>', 'the cluster that will join; single use')
+    .option('--gateway <name>', 'the gateway of this site that will run on another host; good until it is made again')
+    .option('--ttl <duration>', 'how long a cluster can use it', '15m')
     .option('--join-store <url>', 'store address that goes into the token; default: spec.joinStore, else the own store')
     .addOption(stateDirOption())
     .addOption(outputOption(['table', 'json', 'yaml']))
@@ -36,6 +40,7 @@ The token is a secret until it is used: hand it over as you would a password. It
 
 Examples:
   isthmus token create --cluster west
+  isthmus token create --gateway gateway-2 | ssh gw2.example.org 'umask 077; cat > /etc/isthmus/token'
   isthmus token create --cluster west --ttl 1h | ssh west.example.org 'isthmus join --token-file - --gateway-address 198.51.100.7'`;
 
 interface Made {
@@ -46,6 +51,43 @@ interface Made {
 }
 
 async function create(options: CreateOptions, io: Io): Promise<void> {
+  if ((options.cluster === undefined) === (options.gateway === undefined)) {
+    throw new UsageError('a token is for one cluster or for one gateway', 'give --cluster NAME or --gateway NAME');
+  }
+  await (options.gateway === undefined
+    ? createForCluster({ ...options, cluster: options.cluster ?? '' }, io)
+    : createForGateway({ ...options, gateway: options.gateway }, io));
+}
+
+interface MadeForGateway {
+  readonly token: string;
+  readonly cluster: string;
+  readonly gateway: string;
+  readonly warning?: string;
+}
+
+async function createForGateway(
+  { gateway, stateDir, output }: CreateOptions & { gateway: string },
+  io: Io,
+): Promise<void> {
+  const query = new URLSearchParams({ gateway });
+  const answer = await askController(stateDir, `/v1/gateway-tokens?${query.toString()}`, 'POST');
+  // As below.
+  const made = answer as MadeForGateway;
+  if (made.warning !== undefined) io.stderr.write(`warning: ${made.warning}\n`);
+  if (output !== 'table') {
+    const object = { apiVersion: 'isthmus.dev/v1alpha1', kind: 'GatewayToken', ...made };
+    io.stdout.write(await formatObject(object, output));
+    return;
+  }
+  io.stdout.write(`${made.token}\n`);
+  io.stderr.write(
+    `for gateway ${made.gateway}, until it is made again: isthmus gateway run --controller HOST:15010 ` +
+      '--controller-ca FILE --token-file FILE\n',
+  );
+}
+
+async function createForCluster(options: CreateOptions & { cluster: string }, io: Io): Promise<void> {
   const { parseDurationMs } = await import('../../sources/documents/fields.ts');
   const lifetimeMs = parseDurationMs(options.ttl);
   if (lifetimeMs === undefined)

@@ -67,7 +67,7 @@ export function adminRoutes(parts: AdminParts): Routes {
 }
 
 /** As the Kubernetes components answer: a line a check, `[+]` or `[-]`, and one verdict. */
-function healthAnswer(checks: readonly HealthCheckResult[]): Answer {
+export function healthAnswer(checks: readonly HealthCheckResult[]): Answer {
   const lines = checks.map(({ name, ok, message }) => {
     const detail = message === undefined ? '' : `: ${message.replaceAll('\n', ' ')}`;
     return `[${ok ? '+' : '-'}] ${name}${detail}`;

@@ -12,8 +12,8 @@ import { clearStaleSocket, listenPrivately } from './unix-socket.ts';
  */
 export interface AdminServerInit {
   readonly routes: Routes;
-  /** `STATE-DIR/admin.sock` */
-  readonly socketPath: string;
+  /** `STATE-DIR/admin.sock`. Absent: no unix socket. */
+  readonly socketPath?: string | undefined;
   /** Absent: no TCP port. Port 0: any free one. The same address for both is one port with both. */
   readonly health?: TcpAddress | undefined;
   readonly metrics?: TcpAddress | undefined;
@@ -61,9 +61,10 @@ export class AdminServer {
   async start(): Promise<void> {
     const { health, metrics, socketPath } = this.#init;
     try {
-      await clearStaleSocket(socketPath);
-      const server = this.#serve(['socket']);
-      await listenPrivately(server, socketPath);
+      if (socketPath !== undefined) {
+        await clearStaleSocket(socketPath);
+        await listenPrivately(this.#serve(['socket']), socketPath);
+      }
       const shared = health !== undefined && metrics !== undefined && sameAddress(health, metrics);
       if (health !== undefined)
         this.#healthPort = await this.#listenTcp(health, shared ? ['health', 'metrics'] : ['health']);

@@ -61,6 +61,7 @@ test('a file alone gives the configuration with defaults, units and absolute pat
         weight: 100,
       },
     ],
+    podRouting: 'gateway',
     podCIDRs: [],
     serviceCIDRs: [],
     failBackAfterMs: 30_000,
@@ -73,6 +74,7 @@ test('a file alone gives the configuration with defaults, units and absolute pat
       health: { host: '127.0.0.1', port: 15_020 },
       metrics: { host: '127.0.0.1', port: 15_014 },
       store: undefined,
+      xds: undefined,
     },
   });
 });

@@ -36,6 +36,7 @@ export function printConfig(config: SiteConfig, originOf: OriginOf = () => undef
         health: formatListenAddress(config.listen.health),
         metrics: formatListenAddress(config.listen.metrics),
         store: formatListenAddress(config.listen.store),
+        xds: formatListenAddress(config.listen.xds),
       },
     },
   });

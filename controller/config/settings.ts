@@ -43,6 +43,7 @@ const ROWS: readonly Row[] = [
   ['healthListen', 'spec.listen.health', 'text', 'HOST:PORT', 'address of /healthz and /readyz, or off'],
   ['metricsListen', 'spec.listen.metrics', 'text', 'HOST:PORT', 'address of /metrics, or off'],
   ['storeListen', 'spec.listen.store', 'text', 'HOST:PORT', 'address of the store server, or off'],
+  ['xdsListen', 'spec.listen.xds', 'text', 'HOST:PORT', 'address for gateways on other hosts, or off'],
 ];
 
 export const SETTINGS: readonly Setting[] = ROWS.map(([name, path, type, value, help]) => {

@@ -32,6 +32,12 @@ const LISTEN_SCHEMA = z
     store: listenAddress()
       .default('off')
       .describe('Store server for the other sites, HOST:PORT (usually port 15090) or `off`.'),
+    xds: listenAddress()
+      .default('off')
+      .describe(
+        'For gateways on other hosts and in other pods than the controller, HOST:PORT (usually port 15010) or `off`. ' +
+          'TLS 1.3; a gateway logs in with a token.',
+      ),
   })
   .describe('Addresses that the controller itself listens on.');
 

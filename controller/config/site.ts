@@ -71,6 +71,7 @@ export interface ListenConfig {
   readonly health?: ListenAddress | undefined;
   readonly metrics?: ListenAddress | undefined;
   readonly store?: ListenAddress | undefined;
+  readonly xds?: ListenAddress | undefined;
 }
 
 /** Turns a relative path of the field into an absolute one: from a file's own folder, else from the working directory. */
@@ -96,6 +97,7 @@ export function toSiteConfig(document: SiteDocument, resolvePath: ResolvePath): 
       health: parseListenAddress(listen.health),
       metrics: parseListenAddress(listen.metrics),
       store: parseListenAddress(listen.store),
+      xds: parseListenAddress(listen.xds),
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { IsthmusError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { Roster } from '../../trust/contract.ts';
 import { acceptJoinAnswer, type Joined } from '../../trust/join.ts';
 import { makeJoinRequest } from '../../trust/join-messages.ts';
 import { FileKeyStore } from '../../trust/key-store.ts';
@@ -20,13 +21,23 @@ import { refuseEnrolled } from './found.ts';
  * Key and request are kept until then: a join that was interrupted goes on with the same ones, because the token admits
  * one key only.
  */
-export interface JoinHereComponents {
-  readonly folder: StateFolder;
+export interface JoinComponents {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
   /** Opened with the token's own store credential. */
   readonly store: Store;
+  readonly requests: RequestKeep;
+}
+
+export interface JoinHereComponents extends Omit<JoinComponents, 'requests'> {
+  readonly folder: StateFolder;
+}
+
+/** Keeps a request before it is posted: after a crash nobody could make the same nonce again. */
+export interface RequestKeep {
+  load(tokenId: string): Promise<Uint8Array | undefined>;
+  save(tokenId: string, request: Uint8Array): Promise<void>;
 }
 
 export interface JoinHereInit {
@@ -61,21 +72,48 @@ export interface JoinedHere {
   readonly dev: boolean;
 }
 
+/** What a cluster that was admitted has to keep. */
+export interface Admission {
+  readonly caKey: PrivateKey;
+  /** DER. */
+  readonly clusterCa: Uint8Array;
+  /** DER. */
+  readonly roots: readonly Uint8Array[];
+  readonly roster: Roster;
+  readonly rosterBytes: Uint8Array;
+}
+
+/** @param init.caKey kept already: the token admits one key only */
+export async function askToJoin(
+  components: JoinComponents,
+  init: JoinHereInit & { readonly caKey: PrivateKey },
+): Promise<Admission> {
+  const { store, random, requests } = components;
+  const { token, caKey } = init;
+  const kept = await requests.load(token.tokenId);
+  const request = kept ?? makeJoinRequest({ token, key: caKey, random });
+  if (kept === undefined) await requests.save(token.tokenId, request);
+  await store.join.request({ tokenId: token.tokenId, bytes: request });
+  init.onWaiting();
+  const { joined, rosterBytes } = await untilJoined(components, { ...init, request });
+  const { clusterCa, roster } = joined;
+  const roots = roster.roots.map((root) => new Uint8Array(Buffer.from(root, 'base64')));
+  return { caKey, clusterCa, roots, roster, rosterBytes };
+}
+
 export async function joinHere(components: JoinHereComponents, init: JoinHereInit): Promise<JoinedHere> {
-  const { folder, store, random } = components;
-  const { token } = init;
+  const { folder } = components;
   await preparePrivateFolder(folder.root);
   await refuseEnrolled(folder);
   const keys = new FileKeyStore(folder.keys);
   const caKey = (await keys.load(CLUSTER_CA_KEY)) ?? PrivateKey.generate();
   await keys.save(CLUSTER_CA_KEY, caKey);
-  const request = await keptRequest(folder, token.tokenId, () => makeJoinRequest({ token, key: caKey, random }));
-  await store.join.request({ tokenId: token.tokenId, bytes: request });
-  init.onWaiting();
-  const { joined, rosterBytes } = await untilJoined(components, { ...init, request });
-  const roots = joined.roster.roots.map((root) => new Uint8Array(Buffer.from(root, 'base64')));
-  await saveSiteTrust(folder, { caKey, clusterCa: joined.clusterCa, roots, rosterBytes });
-  return { rosterVersion: joined.roster.version, dev: joined.roster.dev };
+  const { roster, ...admitted } = await askToJoin(
+    { ...components, requests: new RequestFolder(requestFolder(folder)) },
+    { ...init, caKey },
+  );
+  await saveSiteTrust(folder, admitted);
+  return { rosterVersion: roster.version, dev: roster.dev };
 }
 
 /** Once the site is written, and not before: until then the same command must be able to go on with the same request. */
@@ -87,17 +125,25 @@ function requestFolder(folder: StateFolder): string {
   return join(folder.root, 'join');
 }
 
-async function keptRequest(folder: StateFolder, tokenId: string, make: () => Uint8Array): Promise<Uint8Array> {
-  const name = `${tokenId}.json`;
-  try {
-    return await readFile(join(requestFolder(folder), name));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+class RequestFolder implements RequestKeep {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
   }
-  const request = make();
-  // On disk before it is posted: after a power cut nobody could make the same nonce again.
-  await replacePrivateFile(requestFolder(folder), name, Buffer.from(request).toString('utf8'));
-  return request;
+
+  async load(tokenId: string): Promise<Uint8Array | undefined> {
+    try {
+      return await readFile(join(this.#folder, `${tokenId}.json`));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async save(tokenId: string, request: Uint8Array): Promise<void> {
+    await replacePrivateFile(this.#folder, `${tokenId}.json`, Buffer.from(request).toString('utf8'));
+  }
 }
 
 interface JoinedWithRoster {
@@ -107,7 +153,7 @@ interface JoinedWithRoster {
 
 /** A store that is away for a moment, or shows the roster later than the answer that names it, is asked again. */
 async function untilJoined(
-  components: JoinHereComponents,
+  components: JoinComponents,
   init: JoinHereInit & { readonly request: Uint8Array },
 ): Promise<JoinedWithRoster> {
   const { clock } = components;
@@ -121,7 +167,7 @@ async function untilJoined(
 }
 
 async function lookForAnswer(
-  { store, log }: JoinHereComponents,
+  { store, log }: JoinComponents,
   { token, request }: JoinHereInit & { readonly request: Uint8Array },
 ): Promise<JoinedWithRoster | undefined> {
   try {

@@ -18,7 +18,7 @@ const EVERYTHING = {
   zone: 'eu-1',
   authority: true,
   store: ['rediss://east@redis.example.org?password-file=/etc/isthmus-store/password'],
-  joinStore: 'rediss://join@redis.example.org',
+  joinStore: 'rediss://join@redis.example.org?password-file=/etc/isthmus-store/join',
   storeSecret: 'redis-login',
   podRouting: 'direct',
   podCIDRs: ['10.1.0.0/16', 'fd00:1::/64'],

@@ -13,10 +13,17 @@ const REPLICAS_MAX = 10;
 const quantity = z
   .string()
   .regex(/^[0-9]+(\.[0-9]+)?(m|[kMGTPE]i?)?$/, { error: 'not a quantity such as 100m or 256Mi' });
-const resources = z.strictObject({
-  requests: z.strictObject({ cpu: quantity.optional(), memory: quantity.optional() }).optional(),
-  limits: z.strictObject({ cpu: quantity.optional(), memory: quantity.optional() }).optional(),
-});
+/** Merged with what is given, as helm merges maps. */
+function resources(defaults: { readonly cpu: string; readonly memory: string; readonly memoryLimit: string }) {
+  return z
+    .strictObject({
+      requests: z
+        .strictObject({ cpu: quantity.default(defaults.cpu), memory: quantity.default(defaults.memory) })
+        .prefault({}),
+      limits: z.strictObject({ cpu: quantity.optional(), memory: quantity.default(defaults.memoryLimit) }).prefault({}),
+    })
+    .prefault({});
+}
 const labels = z.record(z.string().max(317), z.string().max(4_096));
 /** A duration as the Site takes it; kept as text, because it is handed on. */
 const duration = z.string().refine((text) => durationMs({ min: '0s', max: '24h' }).safeParse(text).success, {
@@ -40,9 +47,7 @@ const IMAGE = z
 const CONTROLLER = z
   .strictObject({
     replicas: z.int().min(1).max(REPLICAS_MAX).default(2).describe('One leads, the others take over.'),
-    resources: resources
-      .default({ requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } })
-      .describe('Of each controller.'),
+    resources: resources({ cpu: '100m', memory: '256Mi', memoryLimit: '1Gi' }).describe('Of each controller.'),
   })
   .describe('The controllers.');
 
@@ -64,9 +69,7 @@ const GATEWAY = z
       })
       .prefault({})
       .describe('How other clusters reach the gateways.'),
-    resources: resources
-      .default({ requests: { cpu: '100m', memory: '192Mi' }, limits: { memory: '1Gi' } })
-      .describe('Of each gateway.'),
+    resources: resources({ cpu: '100m', memory: '192Mi', memoryLimit: '1Gi' }).describe('Of each gateway.'),
   })
   .describe('The east-west gateways.');
 

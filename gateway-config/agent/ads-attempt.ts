@@ -7,17 +7,18 @@ import type { AdsCall, AdsCallEvents, Upstream } from './upstream.ts';
  * not lead says so at once; one whose process is stopped takes the connection and says nothing.
  */
 export interface AdsCandidate {
-  readonly path: string;
+  /** For whoever tells which one it was. */
+  readonly name: string;
   readonly upstream: Pick<Upstream, 'openAds'>;
 }
 
 export interface AdsAttemptInit {
-  /** At least one, in the order of asking. */
+  /** In the order of asking. None: nothing is known yet of where they are. */
   readonly candidates: readonly AdsCandidate[];
   readonly events: AdsCallEvents;
-  readonly onAccepted: (path: string) => void;
+  readonly onAccepted: (name: string) => void;
   /** It did not answer in time: better asked last. */
-  readonly onSilent: (path: string) => void;
+  readonly onSilent: (name: string) => void;
 }
 
 /** A controller answers from memory. A slower one is asked again with the next attempt. */
@@ -62,7 +63,9 @@ export class AdsAttempt implements AdsCall {
     const { candidates } = this.#init;
     const candidate = candidates[index];
     if (candidate === undefined) {
-      this.#end(this.#reasons.join('; '));
+      // Later, as every other end: whoever opened the attempt does not have it in hand yet.
+      if (index === 0) queueMicrotask(() => this.#end('no address of a controller is known'));
+      else this.#end(this.#reasons.join('; '));
       return;
     }
     let isPresent = true;
@@ -79,15 +82,15 @@ export class AdsAttempt implements AdsCall {
     // Alone it is waited for: there is nobody else to ask.
     if (call === undefined || candidates.length === 1) return;
     this.#timer = this.#clock.after(ACCEPT_WITHIN_MS, () => {
-      this.#init.onSilent(candidate.path);
+      this.#init.onSilent(candidate.name);
       next(`no answer within ${ACCEPT_WITHIN_MS} ms`);
       call.cancel();
     });
   }
 
-  /** Undefined when it cannot even be asked: its socket went away while others were, and its channel with it. */
+  /** Undefined when it cannot even be asked: its socket went away while others were, or the own token cannot be read. */
   #open(
-    { path, upstream }: AdsCandidate,
+    { name, upstream }: AdsCandidate,
     { isPresent, next }: { readonly isPresent: () => boolean; readonly next: (reason: string) => void },
   ): AdsCall | undefined {
     const { events, onAccepted } = this.#init;
@@ -97,7 +100,7 @@ export class AdsAttempt implements AdsCall {
           if (!isPresent()) return;
           this.#timer?.cancel();
           this.#accepted = true;
-          onAccepted(path);
+          onAccepted(name);
           events.accepted();
         },
         frame: (frame) => {

@@ -4,6 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { controllerSockets } from './controller-sockets.ts';
+import { socketTarget } from './controller-target.ts';
 import { Controllers } from './controllers.ts';
 import { snapshotOf } from './envoy-resources.fixture.ts';
 import { clock, eventually, GATEWAY, makeFolder, startController, TestAuthority } from './site.fixture.ts';
@@ -22,7 +23,7 @@ async function site(names: readonly string[]) {
     const socketPath = join(folder.path, `${name}.sock`);
     started.push(made.use(await startController({ socketPath, authority, snapshot: snapshotOf(), turnedAway })));
   }
-  const controllers = new Controllers({ clock }, { sockets: () => paths, gateway: GATEWAY });
+  const controllers = new Controllers({ clock }, { targets: () => paths.map(socketTarget), gateway: GATEWAY });
   made.defer(() => controllers.close());
   const running = made.move();
   return { folder, state, started, controllers, paths, [Symbol.asyncDispose]: () => running.disposeAsync() };
@@ -80,7 +81,10 @@ test('a controller that takes the connection and says nothing does not keep a ga
   const hung = join(s.folder.path, 'a.sock');
   const held: Socket[] = [];
   const server = createServer((socket) => held.push(socket)).listen(hung);
-  const controllers = new Controllers({ clock }, { sockets: () => [hung, ...s.paths], gateway: GATEWAY });
+  const controllers = new Controllers(
+    { clock },
+    { targets: () => [hung, ...s.paths].map(socketTarget), gateway: GATEWAY },
+  );
   const stream = openAds(controllers);
   await stream.accepted;
   await controllers.attach('1');
@@ -102,7 +106,10 @@ test('an attempt that is cancelled asks nobody else', async () => {
   const hung = join(s.folder.path, 'a.sock');
   const held: Socket[] = [];
   const server = createServer((socket) => held.push(socket)).listen(hung);
-  const controllers = new Controllers({ clock }, { sockets: () => [hung, ...s.paths], gateway: GATEWAY });
+  const controllers = new Controllers(
+    { clock },
+    { targets: () => [hung, ...s.paths].map(socketTarget), gateway: GATEWAY },
+  );
   let isAccepted = false;
   const stream = openAds(controllers);
   void stream.accepted.then(() => {
@@ -122,7 +129,7 @@ test('a controller that goes away while others are asked is passed over', async 
   await using s = await site(['a', 'b', 'c']);
   s.state.leader = 'c';
   const present = new Set(s.paths);
-  const controllers = new Controllers({ clock }, { sockets: () => [...present], gateway: GATEWAY });
+  const controllers = new Controllers({ clock }, { targets: () => [...present].map(socketTarget), gateway: GATEWAY });
   const stream = openAds(controllers);
   present.delete(s.paths[1] ?? '');
   const attached = controllers.attach('1');

@@ -1,7 +1,9 @@
 import type { AttachResponse, SignLeafResponse } from '../../protos/gen/isthmus/agent/v1/agent_pb.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { IsthmusError } from '../../runtime/errors.ts';
+import { errorText, IsthmusError } from '../../runtime/errors.ts';
 import { AdsAttempt } from './ads-attempt.ts';
+import type { ControllerLogin } from './controller-login.ts';
+import { type ControllerTarget, targetName } from './controller-target.ts';
 import {
   type AdsCall,
   type AdsCallEvents,
@@ -17,9 +19,11 @@ import {
  * Reports go to all of them, so that the next leader knows how our endpoints and peers are before it leads.
  */
 export interface ControllersInit {
-  /** Paths of their sockets, at least one. Called at every attempt. */
-  readonly sockets: () => readonly string[];
+  /** Where they listen, as far as that is known now. Called at every attempt. */
+  readonly targets: () => readonly ControllerTarget[];
   readonly gateway: string;
+  /** Needed when some of them are on other hosts. */
+  readonly login?: ControllerLogin | undefined;
 }
 
 /** One of several may be stopped: then the next one is asked soon. */
@@ -49,22 +53,31 @@ export class Controllers {
   }
 
   openAds(events: AdsCallEvents): AdsCall {
-    const candidates = this.#paths().map((path) => ({ path, upstream: this.#upstream(path) }));
-    const onAccepted = (path: string): void => {
-      this.#served = path;
-      this.#silent.delete(path);
+    const candidates = this.#ranked().map((target) => ({ name: targetName(target), upstream: this.#upstream(target) }));
+    const onAccepted = (name: string): void => {
+      this.#served = name;
+      this.#silent.delete(name);
     };
-    const onSilent = (path: string): void => void this.#silent.add(path);
+    const onSilent = (name: string): void => void this.#silent.add(name);
     return new AdsAttempt({ clock: this.#clock }, { candidates, events, onAccepted, onSilent });
   }
 
   /** Whom to report to: all of them. */
   get reportTargets(): readonly string[] {
-    return this.#init.sockets();
+    return this.#init.targets().map(targetName);
   }
 
-  openReport(path: string, ended: (reason: string) => void): ReportCall {
-    return this.#upstream(path).openReport(ended);
+  openReport(name: string, ended: (reason: string) => void): ReportCall {
+    try {
+      const target = this.#init.targets().find((one) => targetName(one) === name);
+      if (target === undefined)
+        throw new IsthmusError('no-controller', `${name} is no controller of this site any more`);
+      return this.#upstream(target).openReport(ended);
+    } catch (error) {
+      // A file or a socket is missing. Later, as every other end: the caller does not have the call in hand yet.
+      queueMicrotask(() => ended(errorText(error)));
+      return { send: () => false, cancel: () => undefined };
+    }
   }
 
   close(): void {
@@ -74,40 +87,43 @@ export class Controllers {
 
   /** The first answer counts, also when it is no: only a controller that serves this gateway refuses it. */
   async #first<T>(call: (upstream: Upstream, deadlineMs: number) => Promise<T>): Promise<T> {
-    const paths = this.#paths();
-    const deadlineMs = paths.length === 1 ? CALL_DEADLINE_MS : CALL_DEADLINE_OF_SEVERAL_MS;
+    const targets = this.#ranked();
+    const deadlineMs = targets.length === 1 ? CALL_DEADLINE_MS : CALL_DEADLINE_OF_SEVERAL_MS;
     let failure: unknown;
-    for (const path of paths) {
+    for (const target of targets) {
       try {
-        const answer = await call(this.#upstream(path), deadlineMs);
-        this.#served ??= path;
+        const answer = await call(this.#upstream(target), deadlineMs);
+        this.#served ??= targetName(target);
         return answer;
       } catch (error) {
         if (error instanceof ControllerRefusalError) throw error;
         failure = error;
       }
     }
-    throw failure ?? new IsthmusError('no-controller', 'this site has no controller');
+    throw failure ?? new IsthmusError('no-controller', 'no address of a controller of this site is known');
   }
 
   /** The one that serves us first, those that hang last. Connections to those that are no more are given up. */
-  #paths(): readonly string[] {
-    const paths = this.#init.sockets();
-    for (const [path, upstream] of this.#upstreams) {
-      if (paths.includes(path)) continue;
-      this.#upstreams.delete(path);
-      this.#silent.delete(path);
+  #ranked(): readonly ControllerTarget[] {
+    const targets = this.#init.targets();
+    const names = new Set(targets.map(targetName));
+    for (const [name, upstream] of this.#upstreams) {
+      if (names.has(name)) continue;
+      this.#upstreams.delete(name);
+      this.#silent.delete(name);
       upstream.close();
     }
-    const rank = (path: string): number => (this.#silent.has(path) ? 2 : path === this.#served ? 0 : 1);
-    return paths.toSorted((left, right) => rank(left) - rank(right));
+    const rank = (name: string): number => (this.#silent.has(name) ? 2 : name === this.#served ? 0 : 1);
+    return targets.toSorted((left, right) => rank(targetName(left)) - rank(targetName(right)));
   }
 
-  #upstream(path: string): Upstream {
-    const known = this.#upstreams.get(path);
+  #upstream(target: ControllerTarget): Upstream {
+    const name = targetName(target);
+    const known = this.#upstreams.get(name);
     if (known !== undefined) return known;
-    const upstream = new Upstream({ clock: this.#clock }, { socketPath: path, gateway: this.#init.gateway });
-    this.#upstreams.set(path, upstream);
+    const { gateway, login } = this.#init;
+    const upstream = new Upstream({ clock: this.#clock }, { target, gateway, login });
+    this.#upstreams.set(name, upstream);
     return upstream;
   }
 }

@@ -14,6 +14,8 @@ import { bootstrapJson } from './bootstrap.ts';
 import { CheckedExports } from './checked-exports.ts';
 import { ConfigKeeper } from './config-keeper.ts';
 import { ControllerLink } from './controller-link.ts';
+import type { ControllerLogin } from './controller-login.ts';
+import type { ControllerTarget } from './controller-target.ts';
 import { Controllers } from './controllers.ts';
 import { Downstream } from './downstream.ts';
 import { EnvoyProcess, type EnvoyProcessInit } from './envoy-process.ts';
@@ -25,8 +27,10 @@ import { ResourceCache } from './resource-cache.ts';
 
 /** The process beside each Envoy, composed: see the files that it names. */
 export interface GatewayAgentInit {
-  /** Where controllers of this site listen, at least one: looked up at every attempt. */
-  readonly controllerSockets: () => readonly string[];
+  /** Where controllers of this site listen, as far as that is known: looked up at every attempt. */
+  readonly controllers: () => readonly ControllerTarget[];
+  /** Needed when some of them are on other hosts. */
+  readonly login?: ControllerLogin | undefined;
   /** Name of this gateway instance, a DNS label; Envoy's node id. */
   readonly gateway: string;
   /** A folder of this gateway alone: sockets, bootstrap, last configuration. */
@@ -51,6 +55,8 @@ export interface GatewayAgent {
   readonly envoyPid: number | undefined;
   /** Who answers Envoy's ADS now. */
   readonly server: 'controller' | 'cache' | 'nobody';
+  /** Whether the controller has signed a certificate since this agent began. */
+  readonly hasLeaf: boolean;
   /** Resolves when Envoy is live; rejects when the agent is closed or the signal aborts. */
   live(signal?: AbortSignal): Promise<void>;
   /** Stops Envoy and the agent; the last configuration stays on disk. */
@@ -72,7 +78,7 @@ export async function runGatewayAgent(
   await mkdir(init.stateDir, { recursive: true, mode: 0o700 });
   const paths = pathsIn(init.stateDir);
   await using owned = new AsyncDisposableStack();
-  const upstream = new Controllers(components, { sockets: init.controllerSockets, gateway: init.gateway });
+  const upstream = new Controllers(components, { ...init, targets: init.controllers });
   owned.defer(() => upstream.close());
   const kept = await loadLastConfig(paths.lastConfig, components.log);
   const attachment = await Attachment.first({ ...components, upstream }, kept?.attached, signal);
@@ -113,6 +119,9 @@ export async function runGatewayAgent(
     },
     get server() {
       return delivery.ads.server;
+    },
+    get hasLeaf() {
+      return delivery.secrets.ready;
     },
     live: (liveSignal) => envoy.live(liveSignal),
     close: () => running.disposeAsync(),

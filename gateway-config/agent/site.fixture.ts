@@ -10,9 +10,11 @@ import { Metrics } from '../../runtime/metrics.ts';
 import { SystemRandom } from '../../runtime/random.ts';
 import { issueClusterCa, issueLeaf, issueRoot, toPem } from '../../trust/certificates.ts';
 import { PrivateKey } from '../../trust/private-key.ts';
-import { formatSpiffeId, gatewayId, trustDomainOf } from '../../trust/spiffe.ts';
+import { controllerId, formatSpiffeId, gatewayId, type SpiffeId, trustDomainOf } from '../../trust/spiffe.ts';
 import type { Snapshot } from '../snapshot.ts';
+import type { RemoteAgents, ServerSvid } from '../xds/remote-port.ts';
 import { XdsServer } from '../xds/server.ts';
+import { socketTarget } from './controller-target.ts';
 import { findEnvoy } from './envoy-binary.ts';
 import { type GatewayAgent, runGatewayAgent } from './gateway-agent.ts';
 
@@ -54,6 +56,21 @@ export class TestAuthority {
     });
   }
 
+  /** What a controller of this cluster shows its agents. */
+  controllerSvid(id: SpiffeId = controllerId(CLUSTER, DOMAIN), lifetimeMs = DAY_MS): ServerSvid {
+    const key = PrivateKey.generate();
+    const leaf = issueLeaf({
+      issuerKey: this.#caKey,
+      issuerCertificate: this.clusterCa,
+      publicKey: key.publicKey,
+      id,
+      nowMs: clock.epochMs(),
+      lifetimeMs,
+      serial: random.bytes(16),
+    });
+    return { key, chain: [leaf, this.clusterCa] };
+  }
+
   leafChain(publicKey: Uint8Array, lifetimeMs = DAY_MS): string {
     const leaf = issueLeaf({
       issuerKey: this.#caKey,
@@ -84,6 +101,7 @@ export interface TestControllerInit {
   readonly renewAfterMs?: number;
   readonly voidToken?: string;
   readonly turnedAway?: () => string | undefined;
+  readonly remote?: RemoteAgents;
 }
 
 export async function startController(init: TestControllerInit): Promise<TestController> {
@@ -95,6 +113,7 @@ export async function startController(init: TestControllerInit): Promise<TestCon
     {
       listen: { socketPath: init.socketPath },
       turnedAway: init.turnedAway,
+      remote: init.remote,
       handlers: {
         attach: async (request) => {
           attached.push(request);
@@ -144,7 +163,7 @@ export async function startAgent(init: {
 }): Promise<TestAgent> {
   const agent = await runGatewayAgent(
     {
-      controllerSockets: () => [init.controllerSocket, ...(init.furtherSockets ?? [])],
+      controllers: () => [init.controllerSocket, ...(init.furtherSockets ?? [])].map(socketTarget),
       stateDir: init.stateDir,
       gateway: GATEWAY,
       envoy: {

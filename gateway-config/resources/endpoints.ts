@@ -13,6 +13,7 @@ import type { TypedResource } from './encode.ts';
 import { encodeResource } from './encode.ts';
 import type { Frame } from './frame.ts';
 import { socketAddress } from './messages.ts';
+import { localAfter } from './route-clusters.ts';
 import { OVERPROVISIONING_FACTOR } from './settings.ts';
 import { peerMatch, SOCKET_MATCH, VOID_MATCH } from './transport-sockets.ts';
 
@@ -36,7 +37,7 @@ export function exportEndpoints(item: ExportIR): TypedResource {
   return assignment(exportedClusterName(item), [{ lbEndpoints: item.endpoints.map(plainEndpoint) }]);
 }
 
-/** Local pods first, then one priority per tier; within a priority one locality per cluster, weighted. */
+/** One priority per tier, the local pods one of their own; within a priority one locality per cluster, weighted. */
 export function tcpEndpoints(frame: Frame, egress: EgressIR, peers: ReadonlyMap<string, PeerIR>): TypedResource {
   const own: Locality[] =
     egress.local.length === 0
@@ -48,10 +49,8 @@ export function tcpEndpoints(frame: Frame, egress: EgressIR, peers: ReadonlyMap<
             egress.local.map((pod) => ownEndpoint(frame, pod)),
           ),
         ];
-  const tiers = egress.tiers
-    .map((tier) => tier.flatMap((member) => peerLocality(member, peers.get(member.cluster))))
-    .filter((tier) => tier.length > 0);
-  const priorities = [...(own.length === 0 ? [] : [own]), ...tiers];
+  const tiers = egress.tiers.map((tier) => tier.flatMap((member) => peerLocality(member, peers.get(member.cluster))));
+  const priorities = tiers.toSpliced(localAfter(egress), 0, own).filter((localities) => localities.length > 0);
   return assignment(
     tcpClusterName(egress.service),
     priorities.flatMap((localities, priority) => localities.map((item) => ({ ...item, priority }))),

@@ -65,6 +65,35 @@ describe('one tier', () => {
   });
 });
 
+describe('own pods after some of the tiers', () => {
+  const after = (count: number, ...tiers: readonly Tier[]): EgressIR => ({
+    ...egress(true, ...tiers),
+    localAfter: count,
+  });
+  const names = (item: EgressIR): string[] => groups(item).map(([first]) => first?.[0] ?? '');
+
+  test('one tier and then own pods is chosen from by attempt', () => {
+    assert.deepEqual(names(after(1, { b: 1 })), ['peer|b', 'local|shop/web:80']);
+  });
+
+  test('own pods stand between the tiers', () => {
+    assert.deepEqual(names(after(1, { b: 1 }, { c: 1 })), ['peer|b', 'local|shop/web:80', 'peer|c']);
+  });
+
+  test('a tier of many clusters before own pods gets its two attempts and not all that are left', () => {
+    assert.deepEqual(names(after(1, { b: 1, c: 1, d: 1 })), ['peer|b', 'peer|c', 'local|shop/web:80']);
+  });
+
+  test('more tiers than there are means all of them', () => {
+    assert.deepEqual(names(after(9, { b: 1 })), ['peer|b', 'local|shop/web:80']);
+  });
+
+  test('without own pods it makes no difference', () => {
+    const item: EgressIR = { ...egress(false, { b: 3, c: 1 }), localAfter: 1 };
+    assert.equal(weights(item).length, 2);
+  });
+});
+
 describe('several tiers', () => {
   test('attempt N is served by group N, a tier twice before the next', () => {
     assert.deepEqual(groups(egress(true, { b: 3, c: 1 }, { d: 2 })), [

@@ -1,6 +1,6 @@
 /**
- * Order and weights of an HTTP service in Envoy's terms. One tier: weights, local far above all; each retry draws a cluster
- * not tried yet. Several tiers: Envoy's `priority_group`, where group N serves attempt N, because three levels by
+ * Order and weights of an HTTP service in Envoy's terms. Local, then one tier: weights, local far above all; each retry draws a
+ * cluster not tried yet. Any other order: Envoy's `priority_group`, where group N serves attempt N, because three levels by
  * weights leak (4e9 : 3e6 : 1e6 : 1 sent 0.1 % past healthy local pods).
  */
 import { create } from '@bufbuild/protobuf';
@@ -34,10 +34,15 @@ export function attemptsOf(egress: EgressIR): number {
 }
 
 export function isTiered(egress: EgressIR): boolean {
-  return egress.tiers.length > 1;
+  return egress.tiers.length > 1 || (egress.local.length > 0 && localAfter(egress) > 0);
 }
 
-/** Of one tier at most. */
+/** Tiers that come before the own endpoints. */
+export function localAfter(egress: EgressIR): number {
+  return Math.min(egress.localAfter ?? 0, egress.tiers.length);
+}
+
+/** Of one tier at most, with local before it. */
 export function weightedClusters(egress: EgressIR): readonly ChosenCluster[] {
   const local = egress.local.length === 0 ? [] : [localChoice(egress)];
   return [...local, ...(egress.tiers[0] ?? []).map(peerChoice)];
@@ -64,15 +69,21 @@ function tiered(egress: EgressIR): RouteAction['clusterSpecifier'] {
 
 /** Each tier a few times; what attempts are left go to further turns of the last tier, where nothing nearer is left. */
 function groupsOf(egress: EgressIR): readonly Group[] {
-  const groups: Group[] = egress.local.length === 0 ? [] : [{ name: 'local', clusters: [localChoice(egress)] }];
+  const groups: Group[] = [];
+  const before = egress.local.length === 0 ? undefined : localAfter(egress);
+  const addLocal = (index: number): void => {
+    if (index === before) groups.push({ name: 'local', clusters: [localChoice(egress)] });
+  };
   for (const [index, tier] of egress.tiers.entries()) {
+    addLocal(index);
     const isLast = index === egress.tiers.length - 1;
     const spare = RETRIES_MAX + 1 - groups.length;
-    const turns = isLast ? Math.max(ATTEMPTS_PER_TIER, spare) : ATTEMPTS_PER_TIER;
+    const turns = isLast && before !== index + 1 ? Math.max(ATTEMPTS_PER_TIER, spare) : ATTEMPTS_PER_TIER;
     for (let turn = 0; turn < Math.min(turns, tier.length); turn++) {
       groups.push({ name: `tier-${index + 1}.${turn + 1}`, clusters: turned(tier, turn) });
     }
   }
+  addLocal(egress.tiers.length);
   return groups;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Head } from '../../federation/model/head.ts';
 import { HEAD_SCHEMA } from '../../federation/model/head.ts';
+import type { FailoverOrder, FailoverOrders, FailoverPlace } from '../../federation/model/failover-order.ts';
 import type { ClusterId, ServiceKey, ServicePortKey } from '../../federation/model/ids.ts';
 import { compareText, parseClusterId, parseNetworkId, serviceKey } from '../../federation/model/ids.ts';
 import type { HealthCheck, LocalService } from '../../federation/model/local.ts';
@@ -23,6 +24,8 @@ export interface Scenario {
   readonly local?: Readonly<Record<string, LocalScenario>>;
   readonly unhealthy?: readonly string[];
   readonly addresses?: Readonly<Record<string, readonly string[]>>;
+  /** Explicit order, by `NS/NAME` or namespace: `cluster NAME`, `network NAME` or `region NAME` each. The rest is allowed. */
+  readonly failover?: Readonly<Record<string, readonly string[]>>;
   /** What is imported, and the gateway ports. Default: everything, on allocated ports. */
   readonly ports?: Readonly<Record<string, number>>;
 }
@@ -106,7 +109,26 @@ export function compileInputOf(scenario: Scenario, frame: ScenarioFrame): Compil
     voidToken: frame.voidToken,
     unhealthy: new Set(scenario.unhealthy ?? []),
     addresses: new Map(Object.entries(scenario.addresses ?? {})),
+    ...(scenario.failover === undefined ? {} : { failover: ordersOf(scenario.failover) }),
   };
+}
+
+function ordersOf(failover: NonNullable<Scenario['failover']>): FailoverOrders {
+  const entries = Object.entries(failover).map(([key, places]): [string, FailoverOrder] => [
+    key,
+    { places: places.map(placeOf), rest: 'allow' },
+  ]);
+  return {
+    services: new Map(entries.filter(([key]) => key.includes('/')).map(([key, order]) => [keyOf(key), order])),
+    namespaces: new Map(entries.filter(([key]) => !key.includes('/'))),
+  };
+}
+
+function placeOf(text: string): FailoverPlace {
+  const [kind = '', name = ''] = text.split(' ');
+  if (kind === 'network') return { kind, network: parseNetworkId(name) };
+  if (kind === 'region') return { kind, region: name };
+  return { kind: 'cluster', cluster: parseClusterId(name) };
 }
 
 function portsOf(scenario: Scenario, state: FederationState): ReadonlyMap<ServicePortKey, number> {

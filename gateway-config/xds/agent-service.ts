@@ -1,4 +1,4 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type {
   AttachRequest,
   AttachResponseSchema,
@@ -19,8 +19,12 @@ export interface AgentHandlers {
   reportEnded(gateway: string): void;
 }
 
-/** Metadata key of ADS streams: the gateway that the agent speaks for, known before anything is parsed. */
+/** Metadata key of every call: the gateway that the agent speaks for, known before anything is parsed. */
 export const GATEWAY_METADATA = 'isthmus-gateway';
+/** `Bearer TOKEN`, where agent and controller do not share a unix socket. */
+export const AUTHORIZATION_METADATA = 'authorization';
+/** What agents send as TLS server name: the same to every controller, because its SPIFFE ID is what is checked. */
+export const TLS_SERVER_NAME = 'isthmus-controller';
 
 export const METHODS = {
   ads: '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
@@ -29,3 +33,30 @@ export const METHODS = {
   signLeaf: '/isthmus.agent.v1.GatewayAgent/SignLeaf',
   report: '/isthmus.agent.v1.GatewayAgent/Report',
 } as const;
+
+/** A call with one request, as the gRPC library wants it described. */
+export function unaryMethod(path: string, request: DescMessage, response: DescMessage) {
+  return {
+    path,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: (message: MessageShape<DescMessage>) => Buffer.from(toBinary(request, message)),
+    requestDeserialize: (bytes: Buffer) => fromBinary(request, bytes),
+    responseSerialize: (message: MessageShape<DescMessage>) => Buffer.from(toBinary(response, message)),
+    responseDeserialize: (bytes: Buffer) => fromBinary(response, bytes),
+  };
+}
+
+/** Frames are passed as bytes. */
+export function framesMethod(path: string) {
+  const frame = (bytes: Buffer): Buffer => bytes;
+  return {
+    path,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: frame,
+    requestDeserialize: frame,
+    responseSerialize: frame,
+    responseDeserialize: frame,
+  };
+}

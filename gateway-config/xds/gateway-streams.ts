@@ -16,6 +16,8 @@ import { type FrameCall, type RecordedEffect, XdsStream } from './stream.ts';
 export const STREAMS_MAX = 256;
 /** Gateways whose refusals are remembered after they have gone. */
 const GATEWAYS_REMEMBERED_MAX = 1024;
+/** Those of which the ledger is kept: as many as a Site can name. Pods never come back under their name. */
+export const GATEWAYS_GONE_MAX = 64;
 
 export interface GatewayStreamsInit {
   /**
@@ -36,6 +38,8 @@ export class GatewayStreams {
   readonly #open = new Map<FrameCall, { readonly stream: XdsStream; gateway?: string }>();
   readonly #byGateway = new Map<string, FrameCall>();
   readonly #continuity = new Map<string, Continuity>();
+  /** Not connected any more, in the order of their going. */
+  readonly #gone = new Set<string>();
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   #ready = false;
 
@@ -98,6 +102,7 @@ export class GatewayStreams {
     if (gateway === undefined || this.#byGateway.get(gateway) !== call) return;
     this.#byGateway.delete(gateway);
     this.ledger.disconnect(gateway);
+    this.#remember(gateway);
     this.#log.info('gateway disconnected', { gateway });
   }
 
@@ -119,9 +124,19 @@ export class GatewayStreams {
     this.#byGateway.set(gateway, call);
     const entry = this.#open.get(call);
     if (entry !== undefined) entry.gateway = gateway;
+    this.#gone.delete(gateway);
     this.ledger.connect(gateway);
     this.#log.info('gateway connected', { gateway });
     return new XdsSession({ continuity: this.#continuityOf(gateway) });
+  }
+
+  #remember(gateway: string): void {
+    this.#gone.add(gateway);
+    for (const name of this.#gone) {
+      if (this.#gone.size <= GATEWAYS_GONE_MAX) return;
+      this.#gone.delete(name);
+      this.ledger.forget(name);
+    }
   }
 
   #continuityOf(gateway: string): Continuity {

@@ -5,15 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
-import {
-  Client,
-  type ClientDuplexStream,
-  credentials,
-  Metadata,
-  ServerCredentials,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js';
+import { Client, type ClientDuplexStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { DeltaDiscoveryRequestSchema } from '../gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { SystemClock } from '../../runtime/clock.ts';
 import { IsthmusError } from '../../runtime/errors.ts';
@@ -22,8 +14,10 @@ import { Metrics } from '../../runtime/metrics.ts';
 import { encodeResource } from '../resources/encode.ts';
 import { ClusterSchema } from '../gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { type Snapshot, TYPE_URL } from '../snapshot.ts';
+import { socketTarget } from '../agent/controller-target.ts';
 import { Upstream } from '../agent/upstream.ts';
 import { type AgentHandlers, GATEWAY_METADATA, METHODS } from './agent-service.ts';
+import { GATEWAYS_GONE_MAX } from './gateway-streams.ts';
 import { XdsServer } from './server.ts';
 import { type DeltaResponse, decodeResponse } from './wire.ts';
 
@@ -219,11 +213,11 @@ test('agent calls reach their handlers; a refusal says why, an internal error sa
       throw new Error('secret detail');
     },
   });
-  const upstream = new Upstream({ clock }, { socketPath: s.socketPath, gateway: 'gw' });
+  const upstream = new Upstream({ clock }, { target: socketTarget(s.socketPath), gateway: 'gw' });
   assert.equal((await upstream.attach('1')).identity, 'gw');
   const leaf = { publicKey: new Uint8Array(), proof: new Uint8Array() };
   await assert.rejects(upstream.signLeaf(leaf), { code: 'controller-refusal', message: /not-attached: attach first/ });
-  const other = new Upstream({ clock }, { socketPath: s.socketPath, gateway: 'other' });
+  const other = new Upstream({ clock }, { target: socketTarget(s.socketPath), gateway: 'other' });
   await assert.rejects(other.signLeaf(leaf), (error: Error) => !error.message.includes('secret detail'));
   upstream.close();
   other.close();
@@ -236,7 +230,7 @@ test('the end of a report stream is told with the name of its gateway', async ()
     report: ({ peers }) => reported.resolve(peers[0]?.healthy ?? -1),
     reportEnded: (gateway) => ended.resolve(gateway),
   });
-  const upstream = new Upstream({ clock }, { socketPath: s.socketPath, gateway: 'gw' });
+  const upstream = new Upstream({ clock }, { target: socketTarget(s.socketPath), gateway: 'gw' });
   const call = upstream.openReport(() => undefined);
   call.send({ peers: [{ cluster: 'west', healthy: 2, total: 3 }] });
   assert.equal(await reported.promise, 2);
@@ -248,7 +242,7 @@ test('the end of a report stream is told with the name of its gateway', async ()
 test('a stopping server ends its streams and reports at once', async () => {
   await using s = await serve();
   s.server.setSnapshot(clusters('v1'));
-  const upstream = new Upstream({ clock }, { socketPath: s.socketPath, gateway: 'gw' });
+  const upstream = new Upstream({ clock }, { target: socketTarget(s.socketPath), gateway: 'gw' });
   const stream = new Stream(s.client);
   stream.say(HELLO);
   await stream.next();
@@ -276,20 +270,6 @@ test('the socket is for its own user; a dead one is taken over, a living one and
   await assert.rejects(start(`/tmp/${'x'.repeat(120)}`), { code: 'socket-path-too-long' });
 });
 
-test('it serves on a TCP port too, where credentials are given', async () => {
-  const listen = { address: '127.0.0.1:0', credentials: ServerCredentials.createInsecure() };
-  const server = new XdsServer({ clock, log: silentLogger, metrics: new Metrics() }, { listen, handlers: HANDLERS });
-  server.setSnapshot(clusters('v1'));
-  await server.start();
-  const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());
-  const stream = new Stream(client);
-  stream.say(HELLO);
-  assert.equal((await stream.next()).resources.length, 1);
-  stream.cancel();
-  client.close();
-  await server.close();
-});
-
 test('bytes that are no HTTP/2 harm nobody else', async () => {
   await using s = await serve();
   s.server.setSnapshot(clusters('v1'));
@@ -301,4 +281,32 @@ test('bytes that are no HTTP/2 harm nobody else', async () => {
   assert.equal((await stream.next()).resources.length, 1);
   socket.destroy();
   stream.cancel();
+});
+
+test('of gateways that are gone the ledger keeps the last ones only, of those that are there all', async () => {
+  await using s = await serve();
+  s.server.setSnapshot(clusters('v1'));
+  const stays = new Stream(s.client, 'stays');
+  stays.say({ ...HELLO, node: { id: 'stays' } });
+  await stays.next();
+  const { ledger } = s.server;
+  for (let index = 0; index < GATEWAYS_GONE_MAX + 5; index++) {
+    const gateway = `pod-${index}`;
+    const stream = new Stream(s.client, gateway);
+    stream.say({ ...HELLO, node: { id: gateway } });
+    await stream.next();
+    const gone = new Promise<void>((resolve) => {
+      const end = ledger.observe((event) => {
+        if (event.kind !== 'disconnected') return;
+        end();
+        resolve();
+      });
+    });
+    stream.cancel();
+    await gone;
+  }
+  assert.equal(ledger.gateways.length, GATEWAYS_GONE_MAX + 1);
+  assert.deepEqual(ledger.connected, ['stays']);
+  assert.ok(!ledger.gateways.includes('pod-0'));
+  stays.cancel();
 });

@@ -1,11 +1,4 @@
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from '@bufbuild/protobuf';
+import { create, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import {
   type handleUnaryCall,
   Metadata,
@@ -30,21 +23,23 @@ import { errorText, IsthmusError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { type AgentHandlers, GATEWAY_METADATA, METHODS } from './agent-service.ts';
+import { type AgentHandlers, framesMethod, GATEWAY_METADATA, METHODS, unaryMethod } from './agent-service.ts';
+import { type Entry, GateError } from './gate.ts';
 import { GatewayStreams } from './gateway-streams.ts';
 import type { Ledger } from './ledger.ts';
+import { type RemoteAgents, RemotePort, type ServerSvid } from './remote-port.ts';
 import type { FrameCall, StreamFailure } from './stream.ts';
 import { clearSocketPath, restrictSocket } from './unix-socket.ts';
 
 /**
- * The controller's side of gateways: delta ADS and the agent service, on a unix socket that only its own user may open.
- * Frames are passed as bytes; what they mean is decided in `session.ts`.
+ * The controller's side of gateways: delta ADS and the agent service, on a unix socket that only its own user may open,
+ * and for agents on other hosts and in other pods on a TCP port, by TLS 1.3 and a token. Frames are passed as bytes; what
+ * they mean is decided in `session.ts`.
  */
 export interface XdsServerInit {
-  /** A unix socket path, or an address with credentials for agents on other hosts. */
-  readonly listen:
-    | { readonly socketPath: string }
-    | { readonly address: string; readonly credentials: ServerCredentials };
+  readonly listen: { readonly socketPath: string };
+  /** Default: no TCP port. */
+  readonly remote?: RemoteAgents | undefined;
   readonly handlers: AgentHandlers;
   /**
    * Why gateways are sent elsewhere now: another controller of this cluster leads. Their reports are heard all the same,
@@ -61,6 +56,8 @@ const SESSION_MEMORY_MB = 64;
 const CONCURRENT_STREAMS_MAX = 64;
 /** How long a stop waits for calls that are answered anyway. ADS streams never end by themselves. */
 const STOP_GRACE_MS = 500;
+/** An agent whose host is gone says nothing: without this it would count as connected for a quarter of an hour. */
+const KEEPALIVE_MS = { time: 10_000, timeout: 5_000 };
 
 const CODES: Readonly<Record<StreamFailure, status>> = {
   unavailable: status.UNAVAILABLE,
@@ -76,7 +73,7 @@ export class XdsServer {
   readonly #server: Server;
   /** One function per open report stream, which ends it. */
   readonly #reports = new Set<() => void>();
-  #port = 0;
+  readonly #remote: RemotePort | undefined;
 
   constructor(components: { clock: Clock; log: Logger; metrics: Metrics }, init: XdsServerInit) {
     this.#clock = components.clock;
@@ -88,9 +85,12 @@ export class XdsServer {
       'grpc.max_send_message_length': -1,
       'grpc.max_concurrent_streams': CONCURRENT_STREAMS_MAX,
       'grpc-node.max_session_memory': SESSION_MEMORY_MB,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS.time,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_MS.timeout,
       'grpc.enable_channelz': 0,
     });
     this.#addServices();
+    this.#remote = init.remote === undefined ? undefined : new RemotePort(components, this.#server, init.remote);
   }
 
   get ledger(): Ledger {
@@ -101,9 +101,14 @@ export class XdsServer {
     return this.#streams.snapshot;
   }
 
-  /** The bound TCP port; 0 on a unix socket. */
-  get port(): number {
-    return this.#port;
+  /** The bound TCP port; undefined where there is none. */
+  get port(): number | undefined {
+    return this.#remote?.port;
+  }
+
+  /** New connections see it; those that are there go on. */
+  renewSvid(svid: ServerSvid): void {
+    this.#remote?.renewSvid(svid);
   }
 
   setSnapshot(snapshot: Snapshot): void {
@@ -117,19 +122,17 @@ export class XdsServer {
 
   /** ADS streams are refused as unavailable until the first snapshot is set. */
   async start(): Promise<void> {
-    const { listen } = this.#init;
-    if ('socketPath' in listen) {
-      await clearSocketPath(listen.socketPath);
-      await this.#bind(`unix:${listen.socketPath}`, ServerCredentials.createInsecure());
-      await restrictSocket(listen.socketPath);
-    } else {
-      this.#port = await this.#bind(listen.address, listen.credentials);
-    }
+    const { socketPath } = this.#init.listen;
+    await clearSocketPath(socketPath);
+    await this.#bind(`unix:${socketPath}`);
+    await restrictSocket(socketPath);
+    await this.#remote?.start();
   }
 
   /** Ends all streams, lets short calls finish within a grace, then closes every connection. */
   async close(): Promise<void> {
     const closed = Promise.withResolvers<void>();
+    this.#remote?.stop();
     this.#server.tryShutdown(() => closed.resolve());
     this.#streams.failAll('the controller stops');
     for (const stop of this.#reports) stop();
@@ -140,12 +143,13 @@ export class XdsServer {
     });
     await closed.promise;
     force.cancel();
+    await this.#remote?.close();
   }
 
-  #bind(address: string, credentials: ServerCredentials): Promise<number> {
+  #bind(address: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (error, port) => {
-        if (error === null) resolve(port);
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
+        if (error === null) resolve();
         else reject(new IsthmusError('xds-bind', 'cannot listen for gateways', { cause: error, fields: { address } }));
       });
     });
@@ -153,22 +157,15 @@ export class XdsServer {
 
   #addServices(): void {
     const { handlers } = this.#init;
-    const frames = { responseSerialize: asBuffer, requestDeserialize: asBuffer };
-    const stream = {
-      requestStream: true,
-      responseStream: true,
-      requestSerialize: asBuffer,
-      responseDeserialize: asBuffer,
-    };
     this.#server.addService(
-      { DeltaAggregatedResources: { path: METHODS.ads, ...stream, ...frames } },
+      { DeltaAggregatedResources: framesMethod(METHODS.ads) },
       { DeltaAggregatedResources: (call: ServerDuplexStream<Buffer, Buffer>) => this.#ads(call) },
     );
     this.#server.addService(
       {
-        Attach: unary(METHODS.attach, AttachRequestSchema, AttachResponseSchema),
-        SignLeaf: unary(METHODS.signLeaf, SignLeafRequestSchema, SignLeafResponseSchema),
-        Report: { ...unary(METHODS.report, GatewayReportSchema, ReportEndSchema), requestStream: true },
+        Attach: unaryMethod(METHODS.attach, AttachRequestSchema, AttachResponseSchema),
+        SignLeaf: unaryMethod(METHODS.signLeaf, SignLeafRequestSchema, SignLeafResponseSchema),
+        Report: { ...unaryMethod(METHODS.report, GatewayReportSchema, ReportEndSchema), requestStream: true },
       },
       {
         Attach: this.#answer(AttachResponseSchema, (request: MessageShape<typeof AttachRequestSchema>) =>
@@ -193,11 +190,16 @@ export class XdsServer {
       frameCall.fail('unavailable', elsewhere);
       return;
     }
+    const entry = this.#entryOf(call);
     const [claimed] = call.metadata.get(GATEWAY_METADATA);
-    const stream = this.#streams.open(frameCall, claimed?.toString());
+    const stream = this.#streams.open(frameCall, entry?.gateway ?? claimed?.toString());
     // An error that ends a call also emits `error`; without a listener it would end the process.
     call.on('error', () => this.#streams.closed(frameCall));
     if (stream === undefined) return;
+    entry?.ended.addEventListener('abort', () => {
+      this.#streams.closed(frameCall);
+      frameCall.fail('unavailable', errorText(entry.ended.reason));
+    });
     // Headers at once: an agent keeps a spare stream open and knows by them that it would be served.
     call.sendMetadata(new Metadata());
     call.on('data', (frame: Buffer) => stream.receive(frame));
@@ -213,17 +215,25 @@ export class XdsServer {
     call: ServerReadableStream<GatewayReport, MessageShape<typeof ReportEndSchema>>,
     end: sendUnaryData<MessageShape<typeof ReportEndSchema>>,
   ): void {
+    const entry = this.#entryOf(call);
     let gateway: string | undefined;
     const finish = (): void => {
       if (!this.#reports.delete(stop)) return;
       if (gateway !== undefined) this.#init.handlers.reportEnded(gateway);
     };
-    const stop = (): void => {
+    const fail = (code: status, details: string): void => {
       finish();
-      end({ code: status.UNAVAILABLE, details: 'the controller stops' });
+      end({ code, details });
     };
+    const stop = (): void => fail(status.UNAVAILABLE, 'the controller stops');
     this.#reports.add(stop);
+    entry?.ended.addEventListener('abort', () => fail(status.UNAVAILABLE, errorText(entry.ended.reason)));
     call.on('data', (report: GatewayReport) => {
+      if (!this.#reports.has(stop)) return;
+      if (!speaksFor(entry, report.gateway)) {
+        fail(status.PERMISSION_DENIED, NOT_THIS_GATEWAY);
+        return;
+      }
       gateway = report.gateway;
       this.#init.handlers.report(report);
     });
@@ -235,7 +245,7 @@ export class XdsServer {
     });
   }
 
-  #answer<Request, Schema extends DescMessage>(
+  #answer<Request extends { readonly gateway: string }, Schema extends DescMessage>(
     schema: Schema,
     handler: (request: Request) => Promise<MessageInitShape<Schema>>,
   ): handleUnaryCall<Request, MessageShape<Schema>> {
@@ -245,11 +255,23 @@ export class XdsServer {
         done({ code: status.UNAVAILABLE, details: elsewhere });
         return;
       }
+      if (!speaksFor(this.#entryOf(call), call.request.gateway)) {
+        done({ code: status.PERMISSION_DENIED, details: NOT_THIS_GATEWAY });
+        return;
+      }
       handler(call.request).then(
         (response) => done(null, create(schema, response)),
         (error: unknown) => done(this.#toStatus(error)),
       );
     };
+  }
+
+  /** Undefined for who came through the unix socket, whose file mode is the proof. */
+  #entryOf(call: { readonly metadata: Metadata; getPeer(): string }): Entry | undefined {
+    const entry = this.#remote?.entryOf(call.metadata);
+    // No call on the port gets past the gate without; if one did, it must not be served as if it were on the socket.
+    if (entry === undefined && call.getPeer() !== SOCKET_PEER) throw new GateError('unauthenticated', 'not let in');
+    return entry;
   }
 
   #toStatus(error: unknown): { code: status; details: string } {
@@ -267,18 +289,10 @@ function asFrameCall(call: ServerDuplexStream<Buffer, Buffer>): FrameCall {
   };
 }
 
-function asBuffer(bytes: Buffer): Buffer {
-  return bytes;
-}
+/** What the gRPC library calls a peer without an address. */
+const SOCKET_PEER = 'unknown';
+const NOT_THIS_GATEWAY = 'this caller may not speak for that gateway';
 
-function unary(path: string, request: DescMessage, response: DescMessage) {
-  return {
-    path,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: (message: MessageShape<DescMessage>) => Buffer.from(toBinary(request, message)),
-    requestDeserialize: (bytes: Buffer) => fromBinary(request, bytes),
-    responseSerialize: (message: MessageShape<DescMessage>) => Buffer.from(toBinary(response, message)),
-    responseDeserialize: (bytes: Buffer) => fromBinary(response, bytes),
-  };
+function speaksFor(entry: Entry | undefined, gateway: string): boolean {
+  return entry === undefined || entry.gateway === gateway;
 }

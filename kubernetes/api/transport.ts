@@ -16,6 +16,8 @@ export interface KubeRequest {
   readonly signal?: AbortSignal | undefined;
   /** For the whole answer. Default `CALL_TIMEOUT_MS`. A stream has none: it is judged by its silence. */
   readonly timeoutMs?: number | undefined;
+  /** Of a stream: called once when the server has said yes, however long the first line takes. */
+  readonly onOpen?: (() => void) | undefined;
 }
 
 export interface KubeTransport {

@@ -1,0 +1,111 @@
+import { Backoff, type BackoffLimits } from '../../runtime/backoff.ts';
+import type { Timer } from '../../runtime/clock.ts';
+import type { Random } from '../../runtime/random.ts';
+import { sameValue } from '../../federation/model/same-value.ts';
+import type { KubeObject } from '../api/objects.ts';
+import type { Desired, Removal } from './desired.ts';
+
+/** What one object shall be: something, or nothing. */
+export type Want =
+  | { readonly kind: 'apply'; readonly desired: Desired }
+  | { readonly kind: 'remove'; readonly removal: Removal };
+
+/** For servers that cannot answer now. */
+const BUSY: BackoffLimits = { initialMs: 200, maxMs: 30_000 };
+/** For a server that said no: it takes a human to change that, and each attempt is a line in the audit log. */
+const REFUSED: BackoffLimits = { initialMs: 5_000, maxMs: 300_000 };
+/** By then a watch has told of our own write, or it is the watch that is in trouble. */
+export const ECHO_WAIT_MS = 10_000;
+
+/** Our last write, of which the watch will tell: until then what is known of the object is older than it. */
+interface Echo {
+  readonly want: Want;
+  /** Resource versions of the object before the write and after it. */
+  readonly versions: ReadonlySet<string>;
+  readonly untilMs: number;
+}
+
+/** One object that the applier takes care of. */
+export class Target {
+  #want: Want;
+  #echo: Echo | undefined;
+  #timer: Timer | undefined;
+  readonly #random: Random;
+  #busy: Backoff | undefined;
+  #refused: Backoff | undefined;
+
+  constructor(want: Want, components: { readonly random: Random }) {
+    this.#want = want;
+    this.#random = components.random;
+  }
+
+  get want(): Want {
+    return this.#want;
+  }
+
+  /** What is equal keeps its identity, so that an echo is recognised; what is new is tried without waiting. */
+  change(want: Want): void {
+    if (sameWant(this.#want, want)) return;
+    this.#want = want;
+    this.calm();
+  }
+
+  /** After a success. */
+  calm(): void {
+    this.cancelRetry();
+    this.#busy = undefined;
+    this.#refused = undefined;
+  }
+
+  wrote(versions: Iterable<string | undefined>, nowMs: number): void {
+    this.#echo = {
+      want: this.#want,
+      versions: new Set([...versions].map((version) => version ?? '')),
+      untilMs: nowMs + ECHO_WAIT_MS,
+    };
+  }
+
+  /** True while what is known of the object is either older than our last write, or just that write. */
+  isSettled(present: KubeObject | undefined, nowMs: number): boolean {
+    const echo = this.#echo;
+    if (echo === undefined || echo.want !== this.#want || nowMs > echo.untilMs) return false;
+    return echo.versions.has(present?.metadata.resourceVersion ?? '');
+  }
+
+  /** The object was seen to vanish: no write of ours is on its way any more. */
+  forgetEcho(): void {
+    this.#echo = undefined;
+  }
+
+  retryInMs(kind: 'busy' | 'refused', atLeastMs = 0): number {
+    if (kind === 'refused') {
+      this.#refused ??= new Backoff({ random: this.#random }, REFUSED);
+      return Math.max(atLeastMs, this.#refused.nextMs());
+    }
+    this.#busy ??= new Backoff({ random: this.#random }, BUSY);
+    return Math.max(atLeastMs, this.#busy.nextMs());
+  }
+
+  retryBy(timer: Timer): void {
+    this.cancelRetry();
+    this.#timer = timer;
+  }
+
+  /** True from a failure until its retry or a success. */
+  get isWaiting(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  cancelRetry(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}
+
+function sameWant(left: Want, right: Want): boolean {
+  if (left === right) return true;
+  if (left.kind === 'remove') return right.kind === 'remove' && left.removal.uid === right.removal.uid;
+  if (right.kind === 'remove') return false;
+  const [one, other] = [left.desired, right.desired];
+  return one === other || (one.manifest?.hash === other.manifest?.hash && sameValue(one.status, other.status));
+}
