@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 import { checkGatewayAddress } from '../federation/model/addresses.ts';
 import type { ClusterId } from '../federation/model/ids.ts';
-import { DEFAULT_RECORD_LIMITS } from '../federation/model/records.ts';
+import { DEFAULT_RECORD_LIMITS, type RecordSet } from '../federation/model/records.ts';
 import type { Store } from '../federation/store/contract.ts';
 import type { StoreList } from '../federation/store/several.ts';
 import { RosterFollower } from '../federation/sync/roster-follower.ts';
 import { Subscriber } from '../federation/sync/subscriber.ts';
-import { XdsServer } from '../gateway-config/xds/server.ts';
+import type { XdsServer } from '../gateway-config/xds/server.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Finding } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -19,16 +19,20 @@ import type { Derived } from './derive.ts';
 import { Engine } from './engine.ts';
 import { untilFirstSync } from './first-push.ts';
 import { FirstSync } from './first-sync.ts';
-import { GatewayDesk } from './gateway-desk.ts';
+import type { GatewayDesk } from './gateway-desk.ts';
 import { GatewayTokens } from './gateway-tokens.ts';
 import { guardStores } from './leadership/guarded-store.ts';
 import { Handover } from './leadership/handover.ts';
 import { ReplicaRole } from './leadership/replica-role.ts';
-import { type Role, SoleRole } from './leadership/role.ts';
-import { Shadow } from './leadership/shadow.ts';
+import type { Role } from './leadership/role.ts';
+import type { KubernetesPart } from './kubernetes/part.ts';
+import { Listeners } from './listeners.ts';
+import { makeDesk, type MakeGatewaysInit, makeXds } from './make-gateways.ts';
+import { makeRole } from './make-role.ts';
 import { PeerBoard } from './peer-board.ts';
+import { Known } from './known.ts';
 import type { SigningIdentity } from './signing-identity.ts';
-import { firstWorld, GATEWAY_SET } from './site-world.ts';
+import { firstWorld } from './site-world.ts';
 import type { Roster } from '../trust/contract.ts';
 import type { SiteTrust } from './site-trust.ts';
 import { type StartedParts, startParts } from './started-parts.ts';
@@ -48,6 +52,8 @@ export interface ControllerComponents {
   readonly lookup: (host: string) => Promise<readonly string[]>;
   /** Opens the store of a URL for this cluster's controller. Must not wait for the store to answer. */
   readonly openStore: (url: string, signing: SigningIdentity) => Promise<Store>;
+  /** Present when the site is a Kubernetes cluster. Outlives the controller. */
+  readonly kubernetes?: KubernetesPart | undefined;
 }
 
 /** Three missed beats of 3 s. */
@@ -66,12 +72,17 @@ export class Controller {
   readonly role: Role;
   /** For whoever writes in the name of this cluster: refuses what begins while another replica may lead. */
   readonly writable: StoreList;
+  /** Told every result. */
+  readonly onDerived = new Listeners<Derived>();
+  /** Told the own records when a store has confirmed them. */
+  readonly onPublished = new Listeners<RecordSet>();
   readonly #components: ControllerComponents;
   readonly #parts: StartedParts;
   readonly #subscriber: Subscriber;
   readonly #resolver: AddressResolver;
   readonly #news: SyncNews;
   readonly #firstSync = new FirstSync();
+  readonly #known = new Known();
   readonly #stop = new AbortController();
   readonly #startedMonotonicMs: number;
   #firstPush: Promise<void> | undefined;
@@ -92,9 +103,9 @@ export class Controller {
       refuse: (address) => this.#refuseAddress(address),
       onChange: (addresses) => this.engine.update({ addresses }),
     });
-    this.desk = this.#makeDesk();
+    this.desk = makeDesk({ ...components, parts }, this.#gatewaysInit());
     this.gatewayTokens = new GatewayTokens(components, { path: parts.folder.gatewayTokens });
-    this.xds = this.#makeXds();
+    this.xds = makeXds({ ...components, parts, desk: this.desk, tokens: this.gatewayTokens }, this.#gatewaysInit());
     this.writable = guardStores(parts.stores, { mayWrite: () => this.role.mayWrite });
     this.writer = this.#makeWriter();
     this.engine = this.#makeEngine();
@@ -195,8 +206,11 @@ export class Controller {
     const { source, restored, onRenewed } = this.#parts;
     source.onChange((local, findings) => {
       this.#sourceFindings = findings;
-      this.engine.update({ local });
+      const gateways = this.#components.kubernetes?.gatewayRecords;
+      this.engine.update({ local, ...(gateways === undefined ? {} : { gateways }) });
+      this.#known.settle(source.known);
     });
+    this.#known.settle(source.known);
     onRenewed((material) => {
       this.engine.update({ chain: material.record });
       this.xds.renewSvid(material);
@@ -242,7 +256,8 @@ export class Controller {
   }
 
   #push(): void {
-    if (this.#firstSync.complete) this.xds.setSnapshot(this.engine.derived.snapshot);
+    // What is not known of the own services would take them from those who call them.
+    if (this.#firstSync.complete && this.#parts.source.known) this.xds.setSnapshot(this.engine.derived.snapshot);
   }
 
   #heard(cluster: ClusterId): void {
@@ -258,7 +273,9 @@ export class Controller {
     this.#push();
   }
 
-  #derived({ ports, state }: Derived, previous: Derived | undefined): void {
+  #derived(derived: Derived, previous: Derived | undefined): void {
+    const { ports, state } = derived;
+    this.onDerived.tell(derived);
     if (ports !== (previous?.ports ?? this.#parts.ports)) this.#savePorts(ports);
     if (state.peers === previous?.state.peers) return;
     const gateways = [...state.peers.values()].flatMap(({ view }) => view.gateways);
@@ -294,33 +311,13 @@ export class Controller {
     });
   }
 
-  #makeXds(): XdsServer {
-    const { signing, folder } = this.#parts;
-    const { xds: listen } = this.config.listen;
-    const remote = listen && { ...listen, svid: signing.current, authenticator: this.gatewayTokens };
-    return new XdsServer(this.#components, {
-      listen: { socketPath: folder.xdsSocket },
-      remote,
-      handlers: this.desk,
+  #gatewaysInit(): MakeGatewaysInit {
+    return {
+      config: this.config,
+      onProbe: (gateway, peer, healthy, total) => this.board.hear(peer, { kind: 'probe', gateway, healthy, total }),
+      onUnhealthy: (unhealthy) => this.engine.update({ unhealthy }),
       turnedAway: () => this.role.turnedAway,
-    });
-  }
-
-  #makeDesk(): GatewayDesk {
-    const { config, trust } = this;
-    return new GatewayDesk(
-      { ...this.#components, issuer: trust.issuer },
-      {
-        cluster: config.cluster,
-        clustersetDomain: config.clusterset,
-        network: config.network,
-        gatewaySet: GATEWAY_SET,
-        gateways: config.gateways.map((gateway) => gateway.name),
-        voidToken: trust.voidToken,
-        onProbe: (gateway, peer, healthy, total) => this.board.hear(peer, { kind: 'probe', gateway, healthy, total }),
-        onUnhealthy: (unhealthy) => this.engine.update({ unhealthy }),
-      },
-    );
+    };
   }
 
   #makeWriter(): Writer {
@@ -334,7 +331,11 @@ export class Controller {
         roster: () => this.#currentRoster(),
         signing: () => signing.current,
         records: () => this.engine.derived.own.records,
-        ...(replica === undefined ? {} : { untilKnown: (signal) => this.#handover().untilKnown(signal) }),
+        untilKnown: async (signal) => {
+          await this.#known.wait(signal);
+          if (replica !== undefined) await this.#handover().untilKnown(signal);
+        },
+        onPublished: () => this.onPublished.tell(this.engine.derived.own.records),
         onFenced: () => {
           if (this.role instanceof ReplicaRole) this.role.fenced();
         },
@@ -343,33 +344,28 @@ export class Controller {
   }
 
   #handover(): Handover {
-    const { cluster, gateways } = this.config;
+    const { cluster, gateways, kubernetes } = this.config;
     return new Handover(
       { ...this.#components, ...this.#parts, desk: this.desk, engine: this.engine },
-      { cluster, roster: () => this.#currentRoster(), hasGateways: gateways.length > 0 },
+      { cluster, roster: () => this.#currentRoster(), hasGateways: gateways.length > 0 || kubernetes !== undefined },
     );
   }
 
   #makeRole(): Role {
-    const { replica, store } = this.#parts;
-    const { writer: office, engine } = this;
-    if (replica === undefined) return new SoleRole({ office, nowMs: this.#components.clock.monotonicMs() });
-    const shadow = new Shadow(
-      { ...this.#components, ...this.#parts, engine },
-      { cluster: this.config.cluster, roster: () => this.#currentRoster(), ports: this.folder.ports },
-    );
-    const role = new ReplicaRole(
-      { ...this.#components, board: store.lease, office },
+    const role = makeRole(
+      { ...this.#components, parts: this.#parts, office: this.writer, engine: this.engine },
       {
         cluster: this.config.cluster,
-        replica,
-        learn: () => shadow.learn(),
+        roster: () => this.#currentRoster(),
+        ports: this.folder.ports,
         onFollowing: (message) => this.xds.turnAway(message),
       },
     );
-    role.onLeading((isLeader) => {
-      if (isLeader) this.#savePorts(this.engine.derived.ports);
-    });
+    if (role.view.kind !== 'sole') {
+      role.onLeading((isLeader) => {
+        if (isLeader) this.#savePorts(this.engine.derived.ports);
+      });
+    }
     return role;
   }
 
@@ -377,7 +373,15 @@ export class Controller {
     const { config, trust } = this;
     const { source, ports, signing, leaving } = this.#parts;
     return new Engine(this.#components, {
-      world: firstWorld({ config, trust, local: source.view, ports, chain: signing.current.record, leaving }),
+      world: firstWorld({
+        config,
+        trust,
+        local: source.view,
+        ports,
+        chain: signing.current.record,
+        leaving,
+        gateways: this.#components.kubernetes?.gatewayRecords,
+      }),
       isGathering: () => !this.#firstSync.complete,
       onOwnRecords: (records, urgency) => this.writer.publish(records, urgency),
       onSnapshot: () => this.#push(),

@@ -41,7 +41,7 @@ export interface JoinOfficeInit {
   /** Default: the controller's state folder. */
   readonly memory?: AuthorityMemory | undefined;
   /** As this site reaches it, or as it serves it. */
-  readonly storeUrl: string;
+  readonly storeUrl: string | (() => Promise<string>);
   /** What goes into tokens in its place. Its password may be in a file. */
   readonly joinStore?: string | undefined;
 }
@@ -156,9 +156,14 @@ async function makeToken(
 }
 
 /** A token travels alone: what it needs of this machine's files is put into it. */
-async function storeForTokens(stores: { own: string; join: string | undefined }): Promise<Checked<string>> {
+async function storeForTokens(stores: {
+  own: JoinOfficeInit['storeUrl'];
+  join: string | undefined;
+}): Promise<Checked<string>> {
   try {
-    const url = tokenStore(stores);
+    const { join } = stores;
+    const own = typeof stores.own === 'string' ? stores.own : join === undefined ? await stores.own() : '';
+    const url = tokenStore({ own, join });
     const file = passwordInFile(url);
     return { ok: true, value: file === undefined ? url : file.withPassword(await readPassword(file.path)) };
   } catch (error) {

@@ -22,6 +22,7 @@ import {
   openJoinOffice,
 } from './join-office.ts';
 import { leaveRoute } from './leave-route.ts';
+import { linkForTokens as linkOfCluster, replicaName, startKubernetes, startWriting } from './kubernetes/run.ts';
 import { LeaderOffice } from './leadership/leader-office.ts';
 import { StandbyStoreServer } from './leadership/standby-store-server.ts';
 import { stateFolder } from './state-folder.ts';
@@ -36,18 +37,24 @@ export interface RunComponents {
   readonly log: Logger;
 }
 
-export async function runController(config: SiteConfig, components: RunComponents, signal: AbortSignal): Promise<void> {
+export async function runController(given: SiteConfig, components: RunComponents, signal: AbortSignal): Promise<void> {
   const { log, clock } = components;
   const metrics = new Metrics();
   metrics.gauge('isthmus_build_info', 'The version that runs', ['version']).set(1, { version: softwareVersion() });
   await using running = new AsyncDisposableStack();
-  running.use(await takeFolder(config, components));
-  const served = await serveOwnStore(config, { ...components, metrics });
+  running.use(await takeFolder(given, components));
+  const kubernetes =
+    given.kubernetes === undefined
+      ? undefined
+      : running.use(await startKubernetes(given, { ...components, metrics }, signal));
+  const config = kubernetes?.config ?? given;
+  const served = kubernetes === undefined ? await serveOwnStore(config, { ...components, metrics }) : undefined;
   if (served !== undefined) running.defer(() => served.close());
   const controller = await Controller.start(config, {
     ...components,
     metrics,
     lookup,
+    kubernetes: kubernetes?.part,
     openStore: (url, signing) =>
       openStore(url, {
         ...components,
@@ -57,11 +64,16 @@ export async function runController(config: SiteConfig, components: RunComponent
       }),
   });
   running.defer(() => controller.close());
+  if (kubernetes !== undefined) running.use(await startWriting(kubernetes, { ...components, metrics, controller }));
   if (config.authority) running.use(claiming({ ...components, metrics, controller }));
   const office = config.authority
     ? await authorityOffice(
         { ...components, controller },
-        { storeUrl: linkForTokens(config, served?.link), joinStore: config.joinStore },
+        {
+          storeUrl: kubernetes === undefined ? linkForTokens(config, served?.link) : () => linkOfCluster(kubernetes),
+          joinStore: config.joinStore,
+          memory: kubernetes?.part.keep.memory,
+        },
       )
     : undefined;
   if (office !== undefined) running.defer(() => office.close());
@@ -86,9 +98,10 @@ export async function runController(config: SiteConfig, components: RunComponent
 /** The folder is one controller's, or its replicas': then each has one of its own in it. */
 async function takeFolder(config: SiteConfig, { clock }: RunComponents): Promise<AsyncDisposable> {
   await using taken = new AsyncDisposableStack();
-  const { root, own } = stateFolder(config.stateDir, config.replica);
+  const replica = config.kubernetes === undefined ? config.replica : replicaName(config);
+  const { root, own } = stateFolder(config.stateDir, replica);
   await preparePrivateFolder(root);
-  const isAlone = config.replica === undefined;
+  const isAlone = replica === undefined;
   const how = isAlone ? 'alone' : 'shared';
   taken.use(await StateLock.take({ clock }, { folder: root, waitMs: PREDECESSOR_WAIT_MS, how }));
   if (!isAlone) {

@@ -38,6 +38,8 @@ export interface NewSiteTrust {
   readonly rosterBytes: Uint8Array;
   /** Absent: made at the first start. */
   readonly voidToken?: Secret | undefined;
+  /** The store of the join token, where the Site names none. */
+  readonly store?: string | undefined;
 }
 
 export const CLUSTER_CA_KEY = 'cluster-ca';
@@ -64,6 +66,7 @@ export async function saveSiteTrust(folder: StateFolder, trust: NewSiteTrust): P
   await writeAtomically(folder.joinedRoster, Buffer.from(trust.rosterBytes).toString('utf8'));
   if (trust.voidToken !== undefined)
     await writeAtomically(folder.voidToken, Buffer.from(trust.voidToken.reveal()).toString('hex'));
+  if (trust.store !== undefined) await writeAtomically(folder.joinedStore, `${trust.store}\n`);
   await writeAtomically(folder.clusterCaCertificate, toPem([trust.clusterCa]));
 }
 
@@ -113,7 +116,16 @@ export async function readSiteTrust(folder: StateFolder): Promise<NewSiteTrust |
     const voidToken = (await readVoidToken(folder))?.reveal();
     if (caKey === undefined || clusterCa === undefined || voidToken === undefined) return undefined;
     const rootKey = await keys.load(ROOT_KEY);
-    return { caKey, rootKey, clusterCa, roots, rosterBytes, voidToken: new Secret(Buffer.from(voidToken, 'hex')) };
+    const store = await readFile(folder.joinedStore, 'utf8').catch(() => undefined); // there is none, or none that can be read
+    return {
+      caKey,
+      rootKey,
+      clusterCa,
+      roots,
+      rosterBytes,
+      voidToken: new Secret(Buffer.from(voidToken, 'hex')),
+      ...(store === undefined ? {} : { store: store.trim() }),
+    };
   } catch (error) {
     if (error instanceof NotEnrolledError) return undefined;
     throw error;

@@ -23,12 +23,18 @@ export interface FirstWorldInput {
   readonly ports: PortTable;
   readonly chain: ChainRecord;
   readonly leaving: boolean;
+  /** Of a Kubernetes cluster, whose gateways are no part of the Site. */
+  readonly gateways?: readonly GatewayRecord[] | undefined;
 }
 
+/** Gateways in pods: reached by other pods at their own addresses. */
+const GATEWAY_PODS = { listenAddress: '0.0.0.0', port: 15_443, egressAddress: '0.0.0.0' };
+
 /** What is known before anything was heard of others. */
-export function firstWorld({ config, trust, local, ports, chain, leaving }: FirstWorldInput): World {
+export function firstWorld(input: FirstWorldInput): World {
+  const { config, trust, local, ports, chain, leaving } = input;
   const { cluster, network, region, zone } = config;
-  const listen = config.gateways[0] ?? NO_GATEWAY;
+  const listen = config.kubernetes === undefined ? (config.gateways[0] ?? NO_GATEWAY) : GATEWAY_PODS;
   return {
     site: {
       cluster,
@@ -37,11 +43,12 @@ export function firstWorld({ config, trust, local, ports, chain, leaving }: Firs
       zone,
       clustersetDomain: config.clusterset,
       softwareVersion: softwareVersion(),
+      directPods: config.podRouting === 'direct',
       gatewaySet: GATEWAY_SET,
       eastWest: { address: listen.listenAddress, port: listen.port },
       egressAddress: listen.egressAddress,
     },
-    gateways: config.gateways.map(gatewayRecord),
+    gateways: input.gateways ?? config.gateways.map(gatewayRecord),
     local,
     roster: trust.roster,
     views: new Map(),

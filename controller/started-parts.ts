@@ -1,9 +1,10 @@
 import { LastGood, type LoadedState } from '../federation/sync/last-good.ts';
 import { Marks } from '../federation/sync/marks.ts';
-import type { Store } from '../federation/store/contract.ts';
+import type { LeaseBoard, Store } from '../federation/store/contract.ts';
 import type { StoreList } from '../federation/store/several.ts';
 import type { Finding } from '../runtime/errors.ts';
 import { FilesSource } from '../sources/files.ts';
+import type { Source } from './source.ts';
 import { preparePrivateFolder } from '../trust/private-file.ts';
 import type { SiteConfig } from './config/site.ts';
 import { isDeparting } from './departure.ts';
@@ -33,14 +34,16 @@ export interface StartedParts extends AsyncDisposable {
   readonly restored: LoadedState;
   readonly ports: PortTable;
   readonly portsFile: PortsFile;
-  readonly source: FilesSource;
+  readonly source: Source;
   readonly signing: SigningIdentity;
   /** This cluster has said goodbye, or is about to. */
   readonly leaving: boolean;
   /** In the order of the site's list. */
   readonly stores: StoreList;
-  /** The first of them: where leases are held. */
+  /** The first of them. */
   readonly store: Store;
+  /** Where the lease of replicas is held. */
+  readonly leases: LeaseBoard;
   /** What was damaged in the state folder, and what took its place. */
   readonly findings: readonly Finding[];
   /** Tells whoever signs of each renewal of the signing key. One listener. */
@@ -48,7 +51,7 @@ export interface StartedParts extends AsyncDisposable {
 }
 
 export async function startParts(config: SiteConfig, components: ControllerComponents): Promise<StartedParts> {
-  const { log } = components;
+  const { log, kubernetes } = components;
   // What was opened is closed again when a later step fails: a timer left behind would keep a failed process alive.
   await using opened = new AsyncDisposableStack();
   const folder = stateFolder(config.stateDir, config.replica);
@@ -56,28 +59,34 @@ export async function startParts(config: SiteConfig, components: ControllerCompo
   await preparePrivateFolder(folder.own);
   const name = config.replica;
   await seedFolder(components, { folder, isAlone: name === undefined });
-  const replica = name === undefined ? undefined : await loadReplica(components, { name, folder: folder.own });
-  const loadedMarks = await Marks.load(components, { path: folder.marks });
+  const replica =
+    kubernetes?.keep.replica ??
+    (name === undefined ? undefined : await loadReplica(components, { name, folder: folder.own }));
+  const loadedMarks = await Marks.load(components, { path: folder.marks, mirror: kubernetes?.keep.marks });
   opened.defer(() => loadedMarks.marks.close());
   const lastGood = new LastGood(components, { dir: folder.lastGood });
   const restored = await lastGood.load();
   opened.defer(() => lastGood.close());
   const trust = await loadTrust(config, { ...components, folder, followed: restored.roster });
   const loadedPorts = await loadPorts(folder.ports);
-  const portsFile = new PortsFile({ log }, { path: folder.ports });
+  const portsFile = new PortsFile({ log }, { path: folder.ports, mirror: kubernetes?.keep.savePorts });
   opened.defer(() => portsFile.close());
-  const source = new FilesSource(components, { paths: config.services, memoryFile: folder.sourceMemory });
-  opened.defer(() => source.close());
-  await source.start();
+  const source = kubernetes?.source ?? (await openFiles(config, components, { folder, opened }));
   let renewed: ((material: SigningMaterial) => void) | undefined;
   const onRenewed = (material: SigningMaterial): void => renewed?.(material);
   const signing = new SigningIdentity({ ...components, issuer: trust.issuer }, { onRenewed });
   opened.defer(() => signing.close());
   const urls = config.store.length === 0 ? [`embedded:${folder.embeddedStore}`] : config.store;
   const open = async (url: string): Promise<Store> => opened.use(await components.openStore(url, signing));
-  const opening = { urls, needsFirst: config.replica !== undefined };
+  const opening = { urls, needsFirst: config.replica !== undefined && kubernetes === undefined };
   const { stores, findings: unusable } = await openStores(open, opening);
-  const damaged = [...loadedMarks.findings, ...restored.findings, ...trust.findings, ...loadedPorts.findings];
+  const damaged = [
+    ...(kubernetes?.keep.findings ?? []),
+    ...loadedMarks.findings,
+    ...restored.findings,
+    ...trust.findings,
+    ...loadedPorts.findings,
+  ];
   const findings = [...damaged, ...unusable];
   for (const { message, ...where } of findings) log.warn(message, where);
   const running = opened.move();
@@ -96,12 +105,24 @@ export async function startParts(config: SiteConfig, components: ControllerCompo
     leaving: await isDeparting(folder.departure),
     stores,
     store: stores[0].store,
+    leases: kubernetes?.board ?? stores[0].store.lease,
     findings,
     onRenewed: (listener) => {
       renewed = listener;
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+async function openFiles(
+  config: SiteConfig,
+  components: ControllerComponents,
+  { folder, opened }: { readonly folder: StateFolder; readonly opened: AsyncDisposableStack },
+): Promise<Source> {
+  const source = new FilesSource(components, { paths: config.services, memoryFile: folder.sourceMemory });
+  opened.defer(() => source.close());
+  await source.start();
+  return source;
 }
 
 function loadTrust(

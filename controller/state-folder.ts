@@ -20,6 +20,8 @@ export interface StateFolder {
   readonly clusterCaCertificate: string;
   /** The roster this cluster joined with; newer ones live in `lastGood`. */
   readonly joinedRoster: string;
+  /** The store that the join token named, where the Site names none. */
+  readonly joinedStore: string;
   /** Secret marker of the `void` listener, 0600. */
   readonly voidToken: string;
   readonly lastGood: string;
@@ -59,6 +61,7 @@ export function stateFolder(root: string, replica?: string): StateFolder {
     rootCertificate: join(root, 'trust', 'root.pem'),
     clusterCaCertificate: join(root, 'trust', 'cluster-ca.pem'),
     joinedRoster: join(root, 'trust', 'roster.json'),
+    joinedStore: join(root, 'trust', 'store'),
     voidToken: join(root, 'keys', 'void-token'),
     lastGood: join(own, 'last-good'),
     marks: join(own, 'marks.json'),

@@ -113,7 +113,7 @@ export class Tenure {
   }
 
   #begin(epoch: number): void {
-    const { cluster, writerId, signing, roster, records, onFenced } = this.#init;
+    const { cluster, writerId, signing, roster, records, onFenced, onPublished } = this.#init;
     const { key, record } = signing();
     const member = roster().members.find((candidate) => candidate.cluster === cluster);
     this.#publisher = new Publisher(this.#components, {
@@ -125,6 +125,9 @@ export class Tenure {
       chain: record,
       initialVersion: this.#components.marks.own.version,
       roster,
+      onPublished: () => {
+        if (this.#publisher?.status.pending === false) onPublished?.();
+      },
       onFenced: () => {
         this.#state = { kind: 'fenced' };
         onFenced?.();

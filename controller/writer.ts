@@ -28,6 +28,8 @@ export interface WriterInit {
   readonly records: () => RecordSet;
   /** Waits, for a bounded time, until the records can be trusted to say what holds. Default: they can from the start. */
   readonly untilKnown?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** A store has confirmed a version, and nothing newer waits. */
+  readonly onPublished?: (() => void) | undefined;
   /** Another writer of this cluster has a higher epoch. */
   readonly onFenced?: (() => void) | undefined;
 }

@@ -69,6 +69,9 @@ export class FilesSource {
     return this.#reader.folded.view;
   }
 
+  /** From `start` on: files are read before that resolves. */
+  readonly known = true;
+
   /** What is wrong now; empty when every file is as it should be. */
   get findings(): readonly Finding[] {
     return this.#reader.folded.findings;

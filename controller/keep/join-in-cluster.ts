@@ -10,6 +10,7 @@ import { PrivateKey } from '../../trust/private-key.ts';
 import { Secret, SECRET_BYTES } from '../../trust/secret.ts';
 import { type JoinToken, parseToken } from '../../trust/token.ts';
 import { type Admission, askToJoin, JoinFailedError } from '../enrol/join.ts';
+import { hasLogin } from '../enrol/join-store.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import { LeaseKeeper } from '../leadership/lease-keeper.ts';
 import type { OwnObjects } from './own-objects.ts';
@@ -146,13 +147,15 @@ export class JoinInCluster implements AsyncDisposable {
         onWaiting: () => waiting.for('Joining', 'asked to join, waiting for the authority'),
       },
     );
-    await this.#keep(admission);
+    await this.#keep(admission, token);
   }
 
-  async #keep(admission: Admission): Promise<void> {
+  async #keep(admission: Admission, token: JoinToken): Promise<void> {
     const { objects, random, log } = this.#components;
     const { keys } = objects;
     const voidToken = new Secret(random.bytes(SECRET_BYTES));
+    // A login in it could only join.
+    const store = hasLogin(token.store) ? undefined : token.store;
     await keys.change((data) => {
       // The other replica came to the end of the same join.
       if (decodeIdentity(data, this.#init, keys.what) !== undefined) return undefined;
@@ -160,7 +163,10 @@ export class JoinInCluster implements AsyncDisposable {
       if (there === undefined || Buffer.compare(there.publicKey, admission.caKey.publicKey) !== 0) {
         throw new ForeignContentError(keys.what, entryOf(CLUSTER_CA_KEY), 'was replaced while the cluster joined');
       }
-      return new Map([...withoutRequests(data), ...encodeIdentity({ ...admission, rootKey: undefined, voidToken })]);
+      return new Map([
+        ...withoutRequests(data),
+        ...encodeIdentity({ ...admission, rootKey: undefined, voidToken, store }),
+      ]);
     });
     log.info('this cluster has joined', { rosterVersion: admission.roster.version });
   }

@@ -31,6 +31,8 @@ import type { KeepState } from './waiting.ts';
  */
 export interface Keep extends AsyncDisposable {
   readonly replica: Replica;
+  /** The store that the join token named; absent where it was of use for joining only. */
+  readonly store: string | undefined;
   /** For `Marks.load`. */
   readonly marks: MarksMirror;
   /** For `PortsFile`: called with each table that the leader gives out. */
@@ -105,6 +107,7 @@ export async function openKeep(components: OpenKeepComponents, init: OpenKeepIni
   const running = opened.move();
   return {
     replica,
+    store: settled.identity.store,
     marks,
     savePorts: (table) => ports.save(table),
     pullPorts: () => ports.pull(),

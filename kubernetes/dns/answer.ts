@@ -29,7 +29,7 @@ const ADDITIONAL_MAX = 64;
 export function answer(zone: Zone | undefined, question: Question, init: { readonly turn: number }): Answer {
   const labels = labelsInZone(question.labels);
   if (labels === undefined || question.class !== CLASS_IN) return refusal('REFUSED');
-  const refused = refusedType(question.type);
+  const refused = REFUSED_TYPES.get(question.type);
   if (refused !== undefined) return refusal(refused);
   if (zone === undefined) return refusal('SERVFAIL');
   const found = lookUp(zone, labels);
@@ -46,38 +46,25 @@ export function answer(zone: Zone | undefined, question: Question, init: { reado
   );
 }
 
-/** What is asked for is no type of data: transfers are nobody's business, the rest is not implemented. */
-function refusedType(type: number): Rcode | undefined {
-  switch (typeName(type)) {
-    case 'AXFR':
-    case 'IXFR':
-      return 'REFUSED';
-    case 'OPT':
-    case 'TKEY':
-    case 'TSIG':
-    case 'MAILA':
-    case 'MAILB':
-      return 'NOTIMP';
-    default:
-      return undefined;
-  }
-}
+/** Types that are no data: transfers are nobody's business, the rest is not implemented. */
+const REFUSED_TYPES: ReadonlyMap<number, Rcode> = new Map<number, Rcode>([
+  [RECORD_TYPES.AXFR, 'REFUSED'],
+  [RECORD_TYPES.IXFR, 'REFUSED'],
+  [RECORD_TYPES.OPT, 'NOTIMP'],
+  [RECORD_TYPES.TKEY, 'NOTIMP'],
+  [RECORD_TYPES.TSIG, 'NOTIMP'],
+  [RECORD_TYPES.MAILA, 'NOTIMP'],
+  [RECORD_TYPES.MAILB, 'NOTIMP'],
+]);
 
 function contentsOf(found: Found, type: number): readonly RecordContent[] {
   const name = typeName(type);
-  switch (name) {
-    case 'A':
-    case 'AAAA':
-    case 'NS':
-    case 'TXT':
-      return (found[name] ?? []).map((data) => ({ type: name, data }));
-    case 'SRV':
-      return (found.SRV ?? []).map((data) => ({ type: name, data }));
-    case 'SOA':
-      return (found.SOA ?? []).map((data) => ({ type: name, data }));
-    default:
-      return [];
+  if (name === 'A' || name === 'AAAA' || name === 'NS' || name === 'TXT') {
+    return (found[name] ?? []).map((data) => ({ type: name, data }));
   }
+  if (name === 'SRV') return (found.SRV ?? []).map((data) => ({ type: name, data }));
+  if (name === 'SOA') return (found.SOA ?? []).map((data) => ({ type: name, data }));
+  return [];
 }
 
 function additionalOf(zone: Zone, contents: readonly RecordContent[]): readonly ResourceRecord[] {

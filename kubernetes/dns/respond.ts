@@ -1,4 +1,5 @@
 /** One message in, at most one out. */
+import { assertNever } from '../../runtime/errors.ts';
 import { answer, refusal } from './answer.ts';
 import { answerBytesMax, decodeQuery, encodeAnswer, encodeRefusal } from './codec.ts';
 import { type Rcode, type RecordType, typeName } from './message.ts';
@@ -33,5 +34,7 @@ export function respond(zone: Zone | undefined, message: Uint8Array, init: Respo
       const bytes = encodeAnswer(query, made, answerBytesMax(query, init.transport));
       return { bytes, rcode: made.rcode, type: typeName(query.question.type) };
     }
+    default:
+      return assertNever(decoded);
   }
 }

@@ -25,6 +25,8 @@ export interface Identity {
   readonly rosterBytes: Uint8Array;
   /** 32 octets: the secret marker of the gateways' last-resort answer, the same at all replicas. */
   readonly voidToken: Secret;
+  /** The store that the join token named, where the Site names none. */
+  readonly store?: string | undefined;
 }
 
 export const CLUSTER_CA_KEY = 'cluster-ca';
@@ -34,6 +36,7 @@ const ENTRY = {
   roots: 'root.crt',
   roster: 'roster.json.gz',
   voidToken: 'void-token',
+  store: 'store',
 } as const;
 
 /** Whose identity it must be. */
@@ -45,7 +48,7 @@ export interface IdentityOwner {
 
 /** Entries to be added to what the Secret has: the keys are in it, or come with it. */
 export function encodeIdentity(identity: Identity): KeptData {
-  const { caKey, rootKey, clusterCa, roots, rosterBytes, voidToken } = identity;
+  const { caKey, rootKey, clusterCa, roots, rosterBytes, voidToken, store } = identity;
   const entries: [string, Uint8Array][] = [
     [entryOf(CLUSTER_CA_KEY), octetsOf(caKey.revealPem())],
     [ENTRY.clusterCa, octetsOf(toPem([clusterCa]))],
@@ -53,6 +56,7 @@ export function encodeIdentity(identity: Identity): KeptData {
     [ENTRY.roster, pack(rosterBytes)],
     [ENTRY.voidToken, octetsOf(Buffer.from(voidToken.reveal()).toString('hex'))],
   ];
+  if (store !== undefined) entries.push([ENTRY.store, octetsOf(store)]);
   if (rootKey !== undefined) entries.push([entryOf(ROOT_KEY), octetsOf(rootKey.revealPem())]);
   return new Map(entries);
 }
@@ -92,7 +96,16 @@ export function decodeIdentity(data: KeptData | undefined, owner: IdentityOwner,
   const hex = utf8(need(ENTRY.voidToken)).trim();
   if (!/^[0-9a-f]+$/.test(hex) || hex.length !== 2 * SECRET_BYTES)
     throw foreign(ENTRY.voidToken, 'is not 64 hex digits');
-  return { caKey, rootKey, clusterCa, roots, rosterBytes, voidToken: new Secret(Buffer.from(hex, 'hex')) };
+  const store = data.get(ENTRY.store);
+  return {
+    caKey,
+    rootKey,
+    clusterCa,
+    roots,
+    rosterBytes,
+    voidToken: new Secret(Buffer.from(hex, 'hex')),
+    ...(store === undefined ? {} : { store: utf8(store).trim() }),
+  };
 }
 
 export function isSameIdentity(left: Identity, right: Identity): boolean {

@@ -1,7 +1,7 @@
 import type { LocalView } from '../../federation/model/local.ts';
 import { EMPTY_LOCAL_VIEW } from '../../federation/model/local.ts';
 import { SortedMap } from '../../federation/model/sorted-map.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import type { Clock, Timer } from '../../runtime/clock.ts';
 import { errorText, type Finding } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { GaugeHandle, Metrics } from '../../runtime/metrics.ts';
@@ -35,9 +35,13 @@ export type KubernetesListener = (view: LocalView, findings: readonly Finding[])
 /** The exports whose verdicts are different from before. */
 export type ExportsListener = (changed: ReadonlySet<ObjectKey>) => void;
 
+/** Somebody who replaces a definition takes it away first, and the exports of yesterday must live through that. */
+const ABSENCE_DOUBTED_MS = 30_000;
+
 const NO_EXPORTS: ReadonlyMap<ObjectKey, ExportVerdict> = new Map();
 
 export class KubernetesSource {
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #reflectors: ExportReflectors;
   readonly #memory: KeptFile<LocalView>;
@@ -47,15 +51,18 @@ export class KubernetesSource {
   readonly #listeners = new Set<KubernetesListener>();
   readonly #exportsListeners = new Set<ExportsListener>();
   #undo: (() => void)[] = [];
+  /** Since when a kind was missing that must have been there. */
+  #absence: { readonly sinceMs: number; readonly timer: Timer } | undefined;
   #view: LocalView | undefined;
   #exports: SortedMap<ObjectKey, ExportVerdict> | undefined;
   #memoryFindings: readonly Finding[] = [];
   #findings: readonly Finding[] = [];
 
   constructor(components: KubernetesSourceComponents, init: KubernetesSourceInit) {
+    this.#clock = components.clock;
     this.#log = components.log.child({ component: 'kubernetes-source' });
     this.#reflectors = components.reflectors;
-    this.#memory = new KeptFile({ clock: components.clock, log: this.#log }, viewFile(init.memoryFile));
+    this.#memory = new KeptFile({ clock: this.#clock, log: this.#log }, viewFile(init.memoryFile));
     this.#exportsGauge = components.metrics.gauge(
       'isthmus_kubernetes_exports',
       'ServiceExports of the own cluster by outcome: exported, invalid, failed, leaving.',
@@ -67,14 +74,6 @@ export class KubernetesSource {
   async start(): Promise<LocalView> {
     await this.#load();
     const { services, slices, exports, namespaces, grants } = this.#reflectors;
-    // Somebody else may have started them already: all that they have is taken over before anything is judged.
-    this.#index.update({
-      services: services.objects,
-      slices: slices.objects,
-      exports: exports.objects,
-      namespaces: namespaces.objects,
-      grants: grants.objects,
-    });
     this.#undo = [
       services.onChange(({ changed }) => this.#take({ services: changed })),
       slices.onChange(({ changed }) => this.#take({ slices: changed })),
@@ -125,6 +124,7 @@ export class KubernetesSource {
   async close(): Promise<void> {
     for (const undo of this.#undo) undo();
     this.#undo = [];
+    this.#absence?.timer.cancel();
     this.#listeners.clear();
     this.#exportsListeners.clear();
     await Promise.all(this.#all().map((reflector) => reflector.close()));
@@ -147,9 +147,40 @@ export class KubernetesSource {
   }
 
   #take(changes: ExportChanges): void {
-    this.#index.update(changes);
-    if (this.synced || this.#all().every((reflector) => reflector.synced)) this.#settle();
-    else this.#tell({ view: this.#view });
+    if (this.synced) this.#index.update(changes);
+    else if (this.#isComplete()) this.#takeAll();
+    else return this.#tell({ view: this.#view });
+    return this.#settle();
+  }
+
+  /**
+   * Before anything is judged, everything is there: a reflector is complete a moment before it tells so, and what it will
+   * tell is in its objects already.
+   */
+  #takeAll(): void {
+    const { services, slices, exports, namespaces, grants } = this.#reflectors;
+    this.#index.update({
+      services: services.objects,
+      slices: slices.objects,
+      exports: exports.objects,
+      namespaces: namespaces.objects,
+      grants: grants.objects,
+    });
+  }
+
+  /** A kind that is missing counts as empty, but not at first sight against what is known from before. */
+  #isComplete(): boolean {
+    if (!this.#all().every((reflector) => reflector.synced)) return false;
+    const isCertain = this.#view === undefined || this.#all().every((reflector) => !reflector.absent);
+    if (isCertain) {
+      this.#absence?.timer.cancel();
+      return true;
+    }
+    this.#absence ??= {
+      sinceMs: this.#clock.monotonicMs(),
+      timer: this.#clock.after(ABSENCE_DOUBTED_MS, () => this.#take({})),
+    };
+    return this.#clock.monotonicMs() - this.#absence.sinceMs >= ABSENCE_DOUBTED_MS;
   }
 
   #settle(): void {

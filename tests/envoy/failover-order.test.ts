@@ -42,25 +42,25 @@ async function served(call: () => Promise<string>): Promise<ReadonlySet<string>>
   return new Set(await Promise.all(Array.from({ length: 10 }, call)));
 }
 
-/** A TCP connection that stays, and whom it asks. */
-async function hold(): Promise<{ readonly ask: () => Promise<string>; readonly close: () => void }> {
+/** A TCP connection that stays. `ask` answers `held` as long as it does. */
+async function hold(): Promise<Disposable & { readonly ask: () => Promise<string> }> {
   const socket = connect({ host: '127.0.0.1', port: port(DB) });
+  socket.on('error', () => undefined); // `close` follows
   const lost = new Promise<string>((resolve) => socket.once('close', () => resolve('lost')));
   const ask = (): Promise<string> => {
-    const answer = new Promise<string>((resolve) =>
-      socket.once('data', (chunk) => resolve(chunk.toString('latin1').split(' ')[0] ?? '')),
-    );
-    socket.write('who\n');
+    const answer = new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(chunk.toString('latin1'))));
+    socket.write('held');
     return Promise.race([answer, lost]);
   };
   await waitFor('it is connected', () => socket.readyState === 'open');
-  return { ask, close: () => socket.destroy() };
+  socket.write('echo\n');
+  return { ask, [Symbol.dispose]: () => void socket.destroy() };
 }
 
 describe('an order that changes under 300 calls a second', () => {
   test('moves all new HTTP requests and TCP connections each time, fails none, and leaves a held connection where it is', async () => {
-    const held = await hold();
-    assert.equal(await held.ask(), 'a');
+    using held = await hold();
+    assert.equal(await held.ask(), 'held');
     const moved: string[] = [];
     const flips = async (): Promise<void> => {
       for (const { order, first } of ORDERS) {
@@ -88,8 +88,7 @@ describe('an order that changes under 300 calls a second', () => {
     for (const outcomes of [get, post, tcp]) {
       assert.deepEqual([...new Set(outcomes.map(({ answer }) => answer))].sort(), EVERYBODY);
     }
-    assert.equal(await held.ask(), 'a');
-    held.close();
+    assert.equal(await held.ask(), 'held');
   });
 });
 

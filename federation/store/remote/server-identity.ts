@@ -22,7 +22,8 @@ export interface ServerIdentity {
   readonly claimSecret: string;
 }
 
-const KEY_NAME = 'store-server';
+/** In the key store of the server's folder. */
+export const SERVER_KEY = 'store-server';
 const CLAIM_SECRET_FILE = 'claim-secret';
 const CLAIM_SECRET_BYTES = 32;
 /**
@@ -37,7 +38,7 @@ export async function loadServerIdentity(
   init: { folder: string },
 ): Promise<ServerIdentity> {
   const keys = new FileKeyStore(init.folder);
-  const key = (await keys.load(KEY_NAME)) ?? (await makeKey(keys));
+  const key = (await keys.load(SERVER_KEY)) ?? (await makeKey(keys));
   return {
     key,
     certificate: selfSigned(key, components.random),
@@ -48,7 +49,7 @@ export async function loadServerIdentity(
 
 async function makeKey(keys: FileKeyStore): Promise<PrivateKey> {
   const key = PrivateKey.generate();
-  await keys.save(KEY_NAME, key);
+  await keys.save(SERVER_KEY, key);
   return key;
 }
 

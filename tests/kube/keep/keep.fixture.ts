@@ -60,7 +60,7 @@ export class KubeSite {
       random,
       log: createLogger({ level: 'debug', destination }),
       board: new KubeLeaseBoard({ transport, clock }, { namespace: this.namespace, objectName }),
-      openJoinStore: () => Promise.resolve(new MemoryStore({ clock, random })),
+      openJoinStore: () => Promise.resolve(new MemoryStore({ clock })),
     };
   }
 

@@ -11,7 +11,6 @@ import { Marks } from '../../../federation/sync/marks.ts';
 import { CONFIG_MAPS, SECRETS } from '../../../kubernetes/api/resources.ts';
 import { silentLogger } from '../../../runtime/log.ts';
 import { Metrics } from '../../../runtime/metrics.ts';
-import { fromPem } from '../../../trust/certificates.ts';
 import { type KubeServer, startKubeServer } from '../server.ts';
 import { clock, DOMAIN, EAST, KubeSite, random, until, WEST } from './keep.fixture.ts';
 
@@ -27,7 +26,9 @@ const MARK = { order: { incarnation: 1, epoch: 4, writerId: 'w', version: 70, be
 
 async function trustIn(dir: string, replica = 'pod-a') {
   const init = { cluster: EAST, clustersetDomain: DOMAIN, leafLifetimeMs: 3_600_000, authority: true };
-  return loadSiteTrust({ folder: stateFolder(dir, replica), random }, init);
+  const folder = stateFolder(dir, replica);
+  const trust = await loadSiteTrust({ folder, random }, init);
+  return { ...trust, ca: await readFile(folder.clusterCaCertificate, 'utf8') };
 }
 
 async function marksIn(dir: string, mirror: Parameters<typeof Marks.load>[1], replica = 'pod-a') {
@@ -70,13 +71,13 @@ test('a new pod goes on with the same CA, marks that are not below, and the same
     await marks.close();
     await keep[Symbol.asyncDispose]();
   }
-  const before = await trustIn(first);
+  const earlier = await trustIn(first);
   await rm(first, { recursive: true });
   const second = await site.disk();
   const keep = await site.open(second, { replica: 'pod-b' });
   const trust = await trustIn(second, 'pod-b');
-  assert.deepEqual(trust.issuer.certificate, before.issuer.certificate);
-  assert.equal(trust.voidToken.reveal(), before.voidToken.reveal());
+  assert.equal(trust.ca, earlier.ca);
+  assert.equal(trust.voidToken.reveal(), earlier.voidToken.reveal());
   const marks = await marksIn(second, { mirror: keep.marks }, 'pod-b');
   assert.deepEqual(marks.own, { epoch: 7, version: 66 });
   assert.deepEqual(marks.peer(WEST), MARK);
@@ -152,7 +153,7 @@ test('a restarted container starts from its disk while the API server is dark, a
   const site = await KubeSite.make(t, server);
   const dir = await site.disk();
   await (await site.open(dir))[Symbol.asyncDispose]();
-  const before = await trustIn(dir);
+  const earlier = await trustIn(dir);
   for (const darken of ['kill', 'pause'] as const) {
     await server.admin.delete(CONFIG_MAPS, { namespace: site.namespace, name: 'isthmus-trust' });
     if (darken === 'kill') await server.kill();
@@ -170,7 +171,7 @@ test('a restarted container starts from its disk while the API server is dark, a
       if (darken === 'kill') await server.restart();
       else server.resume();
     }
-    assert.deepEqual((await trustIn(dir)).issuer.certificate, before.issuer.certificate);
+    assert.deepEqual((await trustIn(dir)).ca, earlier.ca);
     await until(async () => (await site.configMap('isthmus-trust')) !== undefined, 'the anchors after the darkness');
   }
 });
@@ -199,7 +200,7 @@ test('gateways find the anchors of their controller in a ConfigMap that holds no
   await site.open(dir);
   await until(async () => (await site.configMap('isthmus-trust')) !== undefined, 'the anchors');
   const data = (await site.configMap('isthmus-trust')) ?? {};
-  assert.deepEqual(fromPem(data['ca.pem'] ?? ''), [(await trustIn(dir)).issuer.certificate]);
+  assert.equal(data['ca.pem'], (await trustIn(dir)).ca);
   assert.deepEqual(
     { ...data, 'ca.pem': '' },
     {
@@ -214,14 +215,14 @@ test('gateways find the anchors of their controller in a ConfigMap that holds no
 test('foreign content in the Secret is named, is not overwritten, and is waited for to be mended', async (t) => {
   const site = await KubeSite.make(t, server);
   await site.putSecret('isthmus-keys', { 'cluster-ca.pem': 'hunter2' });
-  const before = await site.secret('isthmus-keys');
+  const earlier = await site.secret('isthmus-keys');
   const states: KeepState[] = [];
   const opening = site.open(await site.disk(), { onState: (state) => states.push(state) });
   await until(() => states.length > 0, 'a state');
   const [state] = states;
   assert.ok(state?.kind === 'waiting' && state.reason === 'ForeignContent');
   assert.match(state.message, /key cluster-ca\.pem of Secret keep-\d+\/isthmus-keys is not an ECDSA P-256 private key/);
-  assert.deepEqual(await site.secret('isthmus-keys'), before);
+  assert.deepEqual(await site.secret('isthmus-keys'), earlier);
   assert.ok(!site.logged.join('').includes('hunter2') && !state.message.includes('hunter2'));
   await server.admin.delete(SECRETS, { namespace: site.namespace, name: 'isthmus-keys' });
   await opening;
@@ -232,10 +233,10 @@ test('with foreign content in the Secret a pod that has its identity on disk sta
   const dir = await site.disk();
   await (await site.open(dir))[Symbol.asyncDispose]();
   await site.putSecret('isthmus-keys', { 'void-token': 'something else' });
-  const before = await site.secret('isthmus-keys');
+  const earlier = await site.secret('isthmus-keys');
   const keep = await site.open(dir);
   assert.match(keep.findings[0]?.message ?? '', /key void-token of Secret .* is not 64 hex digits/);
-  assert.deepEqual(await site.secret('isthmus-keys'), before);
+  assert.deepEqual(await site.secret('isthmus-keys'), earlier);
 });
 
 test('an authority whose keys are gone while other memory is there does not found anew', async (t) => {
@@ -301,5 +302,5 @@ test('a replica that follows takes over the table of its leader, and a mended co
   await writeFile(stateFolder(follower).clusterCaCertificate, 'torn');
   await follows[Symbol.asyncDispose]();
   await site.open(follower, { replica: 'pod-b' });
-  assert.deepEqual((await trustIn(follower)).issuer.certificate, (await trustIn(leader)).issuer.certificate);
+  assert.deepEqual((await trustIn(follower)).ca, (await trustIn(leader)).ca);
 });

@@ -1,0 +1,147 @@
+import type { KubeObject } from '../../kubernetes/api/objects.ts';
+import {
+  CLUSTER_SETS,
+  EXPORT_GRANTS,
+  FAILOVER_POLICIES,
+  PEERS,
+  type Resource,
+  SERVICE_EXPORTS,
+} from '../../kubernetes/api/resources.ts';
+import { Applier } from '../../kubernetes/apply/applier.ts';
+import type { ObjectRef } from '../../kubernetes/apply/desired.ts';
+import { PresentIndex } from '../../kubernetes/imports/present.ts';
+import type { Reflector } from '../../kubernetes/list-watch/reflector.ts';
+import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { Finding } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import type { Random } from '../../runtime/random.ts';
+import type { Controller } from '../controller.ts';
+import { DnsDesk } from './dns-desk.ts';
+import { ExportStatus } from './export-status.ts';
+import { ImportDesk } from './import-desk.ts';
+import type { KubernetesPart } from './part.ts';
+
+/**
+ * What a controller writes into its cluster: imports with their Services and slices, and the status of what users wrote.
+ * Every replica holds the same wants; the one that leads writes. Ending it takes nothing back.
+ */
+export interface ClusterWriterComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly part: KubernetesPart;
+  readonly controller: Controller;
+}
+
+/** Against hints that were lost: everything is compared once more. */
+const RECHECK_EVERY_MS = 10 * 60 * 1_000;
+
+export class ClusterWriter implements AsyncDisposable {
+  readonly #components: ClusterWriterComponents;
+  readonly #applier: Applier;
+  readonly #imports: ImportDesk;
+  readonly #exports: ExportStatus;
+  readonly #dns: DnsDesk | undefined;
+  readonly #closing = new AsyncDisposableStack();
+  #timer: Timer | undefined;
+
+  constructor(components: ClusterWriterComponents, init: { readonly dnsPort?: number | undefined } = {}) {
+    const { part, controller } = components;
+    this.#components = components;
+    const present = new PresentIndex();
+    const whole = statusObjects(part);
+    this.#applier = new Applier({
+      ...components,
+      transport: part.transport,
+      present: (ref) => {
+        const reflector = whole.get(ref.resource);
+        return reflector === undefined ? present.find(ref) : reflector.objects.get(keyOf(ref));
+      },
+      mayWrite: () => controller.role.mayWrite,
+    });
+    const { derived } = controller.engine;
+    const shared = { ...components, applier: this.#applier, present };
+    const { config } = controller;
+    this.#imports = new ImportDesk(shared, { config, derived, isComplete: () => controller.firstSync.complete });
+    this.#exports = new ExportStatus(shared, { derived });
+    const { reflectors } = part;
+    this.#dns = part.config.dns
+      ? new DnsDesk({ ...components, reflectors }, init.dnsPort === undefined ? {} : { port: init.dnsPort })
+      : undefined;
+  }
+
+  get findings(): readonly Finding[] {
+    return this.#imports.findings;
+  }
+
+  get dnsPort(): number | undefined {
+    return this.#dns?.port;
+  }
+
+  async start(): Promise<void> {
+    const { controller, part } = this.#components;
+    const { imports, statuses } = part.reflectors;
+    this.#imports.start();
+    this.#exports.start();
+    for (const reflector of [...Object.values(imports), statuses.exports]) {
+      reflector.start();
+      this.#closing.defer(() => reflector.close());
+    }
+    this.#closing.defer(() => this.#end());
+    this.#closing.defer(
+      controller.onDerived.add((derived) => {
+        this.#imports.derived(derived);
+        this.#exports.derived(derived);
+      }),
+    );
+    this.#closing.defer(controller.onPublished.add((records) => this.#exports.published(records)));
+    controller.role.onLeading((isLeader) => {
+      if (isLeader) this.#applier.recheckAll();
+    });
+    this.#recheckLater();
+    this.#closing.defer(() => this.#timer?.cancel());
+    if (this.#dns !== undefined) {
+      this.#closing.use(this.#dns);
+      await this.#dns.start();
+    }
+  }
+
+  /** Resolves when nothing waits to be written. */
+  settled(): Promise<void> {
+    return this.#applier.settled();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#closing.disposeAsync();
+  }
+
+  #recheckLater(): void {
+    this.#timer = this.#components.clock.after(RECHECK_EVERY_MS, () => {
+      this.#applier.recheckAll();
+      this.#recheckLater();
+    });
+  }
+
+  #end(): void {
+    this.#imports.close();
+    this.#exports.close();
+    this.#applier.close();
+  }
+}
+
+function statusObjects({ reflectors }: KubernetesPart): ReadonlyMap<Resource, Reflector<KubeObject>> {
+  const { exports, grants, policies, clusterSets, peers } = reflectors.statuses;
+  return new Map([
+    [SERVICE_EXPORTS, exports],
+    [EXPORT_GRANTS, grants],
+    [FAILOVER_POLICIES, policies],
+    [CLUSTER_SETS, clusterSets],
+    [PEERS, peers],
+  ]);
+}
+
+function keyOf({ namespace, name }: ObjectRef): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
