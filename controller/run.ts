@@ -41,6 +41,7 @@ export async function runController(given: SiteConfig, components: RunComponents
   const { log, clock } = components;
   const metrics = new Metrics();
   metrics.gauge('isthmus_build_info', 'The version that runs', ['version']).set(1, { version: softwareVersion() });
+  const left = new AbortController();
   await using running = new AsyncDisposableStack();
   running.use(await takeFolder(given, components));
   const kubernetes =
@@ -64,7 +65,10 @@ export async function runController(given: SiteConfig, components: RunComponents
       }),
   });
   running.defer(() => controller.close());
-  if (kubernetes !== undefined) running.use(await startWriting(kubernetes, { ...components, metrics, controller }));
+  if (kubernetes !== undefined) {
+    const onLeft = (): void => left.abort(new IsthmusError('left', 'this cluster has left its clusterset'));
+    running.use(await startWriting(kubernetes, { ...components, metrics, controller, onLeft }));
+  }
   if (config.authority) running.use(claiming({ ...components, metrics, controller }));
   const office = config.authority
     ? await authorityOffice(
@@ -91,7 +95,7 @@ export async function runController(given: SiteConfig, components: RunComponents
   await admin.start();
   running.defer(() => admin.close());
   log.info('controller serves', { version: softwareVersion(), stateDir: config.stateDir });
-  await untilAborted(signal);
+  await untilAborted(AbortSignal.any([signal, left.signal]));
   log.info('controller stops; gateways and other clusters keep what they have');
 }
 

@@ -27,14 +27,14 @@ export interface FirstWorldInput {
   readonly gateways?: readonly GatewayRecord[] | undefined;
 }
 
-/** Gateways in pods: reached by other pods at their own addresses. */
-const GATEWAY_PODS = { listenAddress: '0.0.0.0', port: 15_443, egressAddress: '0.0.0.0' };
+/** Gateways in pods are reached by other pods at their own addresses, and by other clusters at one port of these. */
+const POD_PORT = 15_443;
 
 /** What is known before anything was heard of others. */
 export function firstWorld(input: FirstWorldInput): World {
   const { config, trust, local, ports, chain, leaving } = input;
   const { cluster, network, region, zone } = config;
-  const listen = config.kubernetes === undefined ? (config.gateways[0] ?? NO_GATEWAY) : GATEWAY_PODS;
+  const listen = gatewayListen(config);
   return {
     site: {
       cluster,
@@ -61,6 +61,12 @@ export function firstWorld(input: FirstWorldInput): World {
     chain,
     leaving,
   };
+}
+
+function gatewayListen({ kubernetes, gateways: [first = NO_GATEWAY] }: SiteConfig): typeof NO_GATEWAY {
+  if (kubernetes === undefined) return first;
+  const { gatewayListenAddress: address } = kubernetes;
+  return { listenAddress: address, port: POD_PORT, egressAddress: address };
 }
 
 function gatewayRecord({ name, address, port, weight }: SiteConfig['gateways'][number]): GatewayRecord {

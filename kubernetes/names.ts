@@ -26,6 +26,8 @@ export const OWN_NAMES = {
   journal: 'isthmus-journal',
   /** Secret that `isthmus join` writes: key `token`. */
   joinToken: 'isthmus-join-token',
+  /** ConfigMap that `isthmus leave --kubernetes` writes; gone when everything of the cluster is. */
+  leave: 'isthmus-leave',
   /** ConfigMap: high-water marks. */
   marks: 'isthmus-marks',
   /** ConfigMap: gateway ports given out. */

@@ -120,28 +120,22 @@ async function waitForPods(
   { wait }: InstallOptions,
   io: Io,
 ): Promise<void> {
-  const { parseDurationMs } = await import('../../sources/documents/fields.ts');
-  const waitMs = parseDurationMs(wait);
-  if (waitMs === undefined) throw new UsageError(`--wait ${wait} is not a duration`, 'use for example 2m, or 0s');
-  if (waitMs === 0) return;
+  const { waitSignal } = await import('../kube/wait.ts');
+  const waiting = waitSignal(wait, io);
+  if (waiting.isOver) return;
   const { untilAvailable } = await import('../install/apply.ts');
   const { SystemClock } = await import('../../runtime/clock.ts');
-  const signal = AbortSignal.any([io.stopSignal(), AbortSignal.timeout(waitMs)]);
   let said = '';
   const onWaiting = (text: string): void => {
     if (text !== said) io.stderr.write(`${text}\n`);
     said = text;
   };
   const deployments = manifests.filter(({ kind }) => kind === 'Deployment');
-  try {
-    await untilAvailable(kube, deployments, { clock: new SystemClock(), signal, onWaiting });
-  } catch (error) {
-    if (!(signal.aborted && signal.reason instanceof DOMException)) throw error;
-    throw new UsageError(
-      `not all pods were there after ${wait}: ${said}`,
-      'kubectl -n NAMESPACE describe pods tells why',
-    );
-  }
+  const { signal } = waiting;
+  await waiting.orSay(untilAvailable(kube, deployments, { clock: new SystemClock(), signal, onWaiting }), {
+    message: `not all pods are there after ${wait}`,
+    hint: 'kubectl -n NAMESPACE describe pods tells why',
+  });
 }
 
 function nextSteps({

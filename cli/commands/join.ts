@@ -4,12 +4,18 @@ import { errorText } from '../../runtime/errors.ts';
 import { UsageError } from '../exit.ts';
 import { addEnrolOptions, type EnrolOptions, newSite } from '../enrol-options.ts';
 import type { Io } from '../io.ts';
+import { addKubeOptions, openKube } from '../kube-options.ts';
 
 /** `isthmus join` */
 interface JoinOptions extends EnrolOptions {
   readonly token?: string;
   readonly tokenFile?: string;
   readonly store: readonly string[];
+  readonly kubernetes?: boolean;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace: string;
+  readonly wait: string;
 }
 
 export function register(program: Command, io: Io): void {
@@ -24,7 +30,10 @@ export function register(program: Command, io: Io): void {
       collect,
       [],
     )
+    .option('--kubernetes', 'hand the token to the installation of a Kubernetes cluster, which does the rest')
+    .option('--wait <duration>', 'with --kubernetes: how long to wait until it has joined; 0s: not at all', '1m')
     .addHelpText('after', HELP);
+  addKubeOptions(command);
   addEnrolOptions(command).action((options: JoinOptions) => joinClusterset(options, io));
 }
 
@@ -35,7 +44,11 @@ interrupted goes on when the same command is run again.
 On Redis or Valkey the token's login can only join: --store names the address with the login of this cluster. Its files
 (ca, cert, key) are used for joining too.
 
+With --kubernetes the controllers of the cluster make the key themselves; here the token is only put into a Secret of their
+namespace, which they take away when it is used.
+
 Examples:
+  isthmus join --kubernetes --token-file token
   isthmus join --token-file token --gateway-address 198.51.100.7 --store 'redis://west@redis.example.org?password-file=west.password'
   isthmus join --token-file token --gateway-address 198.51.100.7 --services ./services --up
   isthmus token create --cluster west | ssh west 'isthmus join --token-file - --gateway-address 198.51.100.7'`;
@@ -45,6 +58,7 @@ async function joinClusterset(options: JoinOptions, io: Io): Promise<void> {
   const token = parseToken(await tokenText(options));
   if (!token.ok) throw new UsageError(token.message, 'make one on the authority: isthmus token create --cluster NAME');
   const { cluster, clustersetDomain } = token.value;
+  if (options.kubernetes === true) return joinInKubernetes(options, { cluster, text: token.value.reveal() }, io);
   const { joinSite } = await import('../enrol.ts');
   const store = await siteStores(options, token.value.store, io);
   const facts = { cluster, clusterset: clustersetDomain, store, authority: false, dev: false };
@@ -60,6 +74,28 @@ async function joinClusterset(options: JoinOptions, io: Io): Promise<void> {
   const up = { stateDir: site.stateDir };
   const config = await siteFrom(up, io);
   if (config !== undefined) await runSite(config, up, io);
+}
+
+async function joinInKubernetes(
+  options: JoinOptions,
+  { cluster, text }: { readonly cluster: string; readonly text: string },
+  io: Io,
+): Promise<void> {
+  const { waitSignal } = await import('../kube/wait.ts');
+  const { putJoinToken, untilTokenUsed } = await import('../kube/join.ts');
+  const { SystemClock } = await import('../../runtime/clock.ts');
+  using kube = await openKube(options, io);
+  const wait = waitSignal(options.wait, io);
+  const { namespace } = options;
+  const asking = { kube, namespace, clock: new SystemClock(), signal: wait.signal };
+  await putJoinToken(asking, text);
+  io.stderr.write(`token handed over in namespace ${namespace}, waiting for its controller\n`);
+  if (wait.isOver) return;
+  await wait.orSay(untilTokenUsed(asking), {
+    message: `cluster ${cluster} has not joined after ${options.wait}`,
+    hint: `kubectl -n ${namespace} logs deploy/isthmus-controller tells what it waits for`,
+  });
+  io.stderr.write(`cluster ${cluster} joined\n`);
 }
 
 async function siteStores({ store }: JoinOptions, ofToken: string, io: Io): Promise<readonly string[]> {

@@ -2,23 +2,32 @@ import type { Command } from 'commander';
 import { askController, ControllerUnreachableError, stateDirOption } from '../admin-client.ts';
 import { EXIT, ExitError, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { addKubeOptions, openKube } from '../kube-options.ts';
 
 /** `isthmus leave` */
 interface LeaveOptions {
   readonly stateDir: string;
   readonly timeout: string;
   readonly purge?: boolean;
+  readonly kubernetes?: boolean;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace: string;
 }
 
 export function register(program: Command, io: Io): void {
-  program
+  const command = program
     .command('leave')
     .description('leave the clusterset: say a signed goodbye, after which the others let this cluster go')
     .option('--timeout <duration>', 'how long to wait until the authority has taken this cluster off the roster', '30s')
     .option('--purge', 'remove the state folder of a site that has left and whose controller is stopped')
+    .option(
+      '--kubernetes',
+      'ask the installation of a Kubernetes cluster to leave, and to clear the cluster of what it made',
+    )
     .addOption(stateDirOption())
-    .addHelpText('after', HELP)
-    .action((options: LeaveOptions) => leave(options, io));
+    .addHelpText('after', HELP);
+  addKubeOptions(command).action((options: LeaveOptions) => leave(options, io));
 }
 
 const HELP = `
@@ -29,7 +38,8 @@ The authority cannot leave: its clusterset would admit and remove nobody any mor
 
 Examples:
   isthmus leave
-  isthmus leave --purge                                 after the controller was stopped`;
+  isthmus leave --purge                                 after the controller was stopped
+  isthmus leave --kubernetes                            then take the installation away: helm uninstall isthmus`;
 
 interface Left {
   readonly version: number;
@@ -37,6 +47,7 @@ interface Left {
 }
 
 async function leave(options: LeaveOptions, io: Io): Promise<void> {
+  if (options.kubernetes === true) return leaveKubernetes(options, io);
   if (options.purge === true) return purge(options.stateDir, io);
   const { parseDurationMs } = await import('../../sources/documents/fields.ts');
   const timeoutMs = parseDurationMs(options.timeout);
@@ -48,6 +59,26 @@ async function leave(options: LeaveOptions, io: Io): Promise<void> {
   io.stdout.write(`said goodbye in version ${left.version}\n`);
   if (missing.length > 0) io.stderr.write(`not in every store yet: ${missing.join(', ')}\n`);
   await untilOffRoster(options.stateDir, timeoutMs, io);
+}
+
+async function leaveKubernetes(options: LeaveOptions, io: Io): Promise<void> {
+  const { waitSignal } = await import('../kube/wait.ts');
+  const { askToLeave, untilLeft } = await import('../kube/join.ts');
+  const { SystemClock } = await import('../../runtime/clock.ts');
+  using kube = await openKube(options, io);
+  const wait = waitSignal(options.timeout, io);
+  const { namespace } = options;
+  const asking = { kube, namespace, clock: new SystemClock(), signal: wait.signal };
+  await askToLeave(asking);
+  if (wait.isOver) return;
+  await wait.orSay(
+    untilLeft(asking, (state) => void io.stderr.write(`${state}\n`)),
+    {
+      message: `the cluster has not left after ${options.timeout}`,
+      hint: `the controller goes on; kubectl -n ${namespace} get configmap isthmus-leave -o yaml tells how far it is`,
+    },
+  );
+  io.stdout.write('the cluster has left, and nothing of it is kept there\n');
 }
 
 /** The controller waits for a store itself. */

@@ -57,7 +57,14 @@ export const KUBERNETES_SCHEMA = z
         'Where gateways of other clusters reach those of this one. Absent: what the Service isthmus-gateway tells.',
       ),
     gatewayPort: port().default(15_443).describe('Port of that address.'),
-    dns: z.boolean().default(true).describe('Whether to answer DNS for clusterset.local, on port 15053.'),
+    gatewayListenAddress: ipAddress()
+      .default('0.0.0.0')
+      .describe(
+        'Address that the gateways listen on, for other clusters (port 15443) and for the pods of this one. `::` where ' +
+          'pods have IPv6 addresses alone; one address of the host where gateways run outside pods.',
+      ),
+    dns: z.boolean().default(true).describe('Whether to answer DNS for clusterset.local.'),
+    dnsListen: hostPort().default('[::]:15053').describe('HOST:PORT of that DNS server, UDP and TCP.'),
     storeAddress: hostPort()
       .optional()
       .describe('HOST:PORT of the store server in join tokens. Absent: what the Service isthmus-store tells.'),

@@ -45,7 +45,10 @@ export interface KubernetesConfig {
   readonly namespace: string;
   readonly gatewayAddress?: string | undefined;
   readonly gatewayPort: number;
+  readonly gatewayListenAddress: string;
   readonly dns: boolean;
+  /** `HOST:PORT` */
+  readonly dnsListen: string;
   /** `HOST:PORT` */
   readonly storeAddress?: string | undefined;
 }

@@ -13,6 +13,8 @@ export interface OwnObjects {
   readonly journal: KeptObject;
   /** Secret that `isthmus join` or a person writes. */
   readonly joinToken: KeptObject;
+  /** ConfigMap by which somebody asks this cluster to leave. */
+  readonly leave: KeptObject;
   /** ConfigMap: high-water marks. */
   readonly marks: KeptObject;
   /** ConfigMap: which gateway port each imported service has. */
@@ -28,6 +30,7 @@ export function ownObjects(components: { readonly transport: KubeTransport }, na
     keys: object('Secret', OWN_NAMES.keys),
     journal: object('Secret', OWN_NAMES.journal),
     joinToken: object('Secret', OWN_NAMES.joinToken),
+    leave: object('ConfigMap', OWN_NAMES.leave),
     marks: object('ConfigMap', OWN_NAMES.marks),
     ports: object('ConfigMap', OWN_NAMES.ports),
     trust: object('ConfigMap', OWN_NAMES.trust),

@@ -11,6 +11,7 @@ import { Applier } from '../../kubernetes/apply/applier.ts';
 import type { ObjectRef } from '../../kubernetes/apply/desired.ts';
 import { PresentIndex } from '../../kubernetes/imports/present.ts';
 import type { Reflector } from '../../kubernetes/list-watch/reflector.ts';
+import { MANAGED_BY, MANAGED_BY_LABEL } from '../../kubernetes/names.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { Finding } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -35,6 +36,7 @@ export interface ClusterWriterComponents {
   readonly controller: Controller;
 }
 
+const CLEARED_LOOK_MS = 200;
 /** Against hints that were lost: everything is compared once more. */
 const RECHECK_EVERY_MS = 10 * 60 * 1_000;
 
@@ -68,7 +70,7 @@ export class ClusterWriter implements AsyncDisposable {
     this.#exports = new ExportStatus(shared, { derived });
     const { reflectors } = part;
     this.#dns = part.config.dns
-      ? new DnsDesk({ ...components, reflectors }, init.dnsPort === undefined ? {} : { port: init.dnsPort })
+      ? new DnsDesk({ ...components, reflectors }, { listen: part.config.dnsListen })
       : undefined;
   }
 
@@ -111,6 +113,17 @@ export class ClusterWriter implements AsyncDisposable {
   /** Resolves when nothing waits to be written. */
   settled(): Promise<void> {
     return this.#applier.settled();
+  }
+
+  /** Of a cluster that leaves: resolves when nothing of ours is left in it, as far as the API server tells. */
+  async untilCleared(): Promise<void> {
+    const { clock, part } = this.#components;
+    const { imports, services, slices } = part.reflectors.imports;
+    const isOurs = (object: KubeObject): boolean => object.metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY;
+    while (services.objects.size + slices.objects.size > 0 || [...imports.objects.values()].some(isOurs)) {
+      await clock.sleep(CLEARED_LOOK_MS);
+    }
+    await this.settled();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,6 +11,7 @@ import type { Controller } from '../controller.ts';
 import type { RunComponents } from '../run.ts';
 import type { KeepState } from '../keep/waiting.ts';
 import { ClusterWriter } from './cluster-writer.ts';
+import { DepartureDesk } from './departure-desk.ts';
 import { LeaderStore, prepareLeaderStore, STORE_PORT } from './leader-store.ts';
 import { type KubernetesPart, openKubernetes } from './part.ts';
 import { storeAddress } from './store-address.ts';
@@ -98,7 +99,11 @@ async function waitingDoor(
 /** What the controller writes into its cluster, and the store that it may serve there. */
 export async function startWriting(
   { part, config }: KubernetesRun,
-  components: RunComponents & { readonly metrics: Metrics; readonly controller: Controller },
+  components: RunComponents & {
+    readonly metrics: Metrics;
+    readonly controller: Controller;
+    readonly onLeft: () => void;
+  },
 ): Promise<AsyncDisposable & { readonly writer: ClusterWriter }> {
   await using started = new AsyncDisposableStack();
   const { store: listen } = config.listen;
@@ -108,6 +113,13 @@ export async function startWriting(
   }
   const writer = started.use(new ClusterWriter({ ...components, part }));
   await writer.start();
+  const { transport, keep } = part;
+  const departure = new DepartureDesk(
+    { ...components, transport, keep, untilCleared: () => writer.untilCleared() },
+    { namespace: part.config.namespace },
+  );
+  started.use(departure);
+  departure.start();
   const running = started.move();
   return { writer, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

@@ -54,6 +54,12 @@ export const NAMESPACE_RULES: readonly Rule[] = [
     resourceNames: [OWN_NAMES.marks, OWN_NAMES.ports, OWN_NAMES.trust],
     verbs: ['get', 'update', 'delete'],
   },
+  {
+    apiGroups: [''],
+    resources: ['configmaps'],
+    resourceNames: [OWN_NAMES.leave],
+    verbs: ['get', 'list', 'watch', 'update', 'delete'],
+  },
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
   {
     apiGroups: ['coordination.k8s.io'],

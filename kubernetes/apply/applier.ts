@@ -37,6 +37,8 @@ const DEFAULT_CONCURRENCY = 8;
 /** 5,000 imported ports with their slices in the largest clusterset, many times over. */
 const OBJECTS_MAX = 500_000;
 
+type WantOf<Kind extends Want['kind']> = Extract<Want, { readonly kind: Kind }>;
+
 /** An object that cannot be written, and will be tried again. */
 export interface Problem {
   readonly ref: ObjectRef;
@@ -148,8 +150,8 @@ export class Applier {
     target.cancelRetry();
     const { want } = target;
     try {
-      if (want.kind === 'apply') await this.#apply(target, want.desired);
-      else await this.#remove(id, target, want.removal);
+      if (want.kind === 'apply') await this.#apply(target, want);
+      else await this.#remove(id, target, want);
       this.#setProblem(id, undefined);
       if (target.want === want) target.calm();
     } catch (error) {
@@ -158,16 +160,18 @@ export class Applier {
     this.#level();
   }
 
-  async #apply(target: Target, desired: Desired): Promise<void> {
+  async #apply(target: Target, want: WantOf<'apply'>): Promise<void> {
+    const { desired } = want;
     const present = this.#components.present(desired.ref);
     // One that is being deleted is told of again when it is gone.
     if (present?.metadata.deletionTimestamp !== undefined) return;
     if (target.isSettled(present, this.#nowMs())) return;
     const versions = await this.#writer.apply(desired, present);
-    if (versions.length > 0) target.wrote([present?.metadata.resourceVersion, ...versions], this.#nowMs());
+    if (versions.length > 0) target.wrote(want, [present?.metadata.resourceVersion, ...versions], this.#nowMs());
   }
 
-  async #remove(id: ObjectId, target: Target, removal: Removal): Promise<void> {
+  async #remove(id: ObjectId, target: Target, want: WantOf<'remove'>): Promise<void> {
+    const { removal } = want;
     const present = this.#components.present(removal.ref);
     if (present === undefined || present.metadata.uid !== removal.uid) {
       if (this.#targets.get(id) === target) this.#drop(id);
@@ -175,7 +179,7 @@ export class Applier {
     }
     if (present.metadata.deletionTimestamp !== undefined || target.isSettled(present, this.#nowMs())) return;
     await this.#writer.remove(removal);
-    target.wrote([present.metadata.resourceVersion], this.#nowMs());
+    target.wrote(want, [present.metadata.resourceVersion], this.#nowMs());
   }
 
   #failed(id: ObjectId, target: Target, error: unknown): void {

@@ -57,9 +57,10 @@ export class Target {
     this.#refused = undefined;
   }
 
-  wrote(versions: Iterable<string | undefined>, nowMs: number): void {
+  /** `want` is what was written: there may be a newer one by now. */
+  wrote(want: Want, versions: Iterable<string | undefined>, nowMs: number): void {
     this.#echo = {
-      want: this.#want,
+      want,
       versions: new Set([...versions].map((version) => version ?? '')),
       untilMs: nowMs + ECHO_WAIT_MS,
     };

@@ -1,0 +1,82 @@
+import type { KubeObject } from '../../kubernetes/api/objects.ts';
+import { CONFIG_MAPS, pathOf, type Resource, SECRETS } from '../../kubernetes/api/resources.ts';
+import { KubeApiError, type KubeTransport } from '../../kubernetes/api/transport.ts';
+import { FIELD_MANAGER, OWN_NAMES } from '../../kubernetes/names.ts';
+import type { Clock } from '../../runtime/clock.ts';
+
+/**
+ * What `join` and `leave` do in Kubernetes: they put one object into the namespace of the installation, and wait until its
+ * controller has dealt with it and taken it away. Keys are made by the controller and never seen here.
+ */
+const LOOK_EVERY_MS = 300;
+
+export interface Asking {
+  readonly kube: KubeTransport;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export async function putJoinToken({ kube, namespace }: Asking, token: string): Promise<void> {
+  await apply(kube, SECRETS, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: OWN_NAMES.joinToken, namespace },
+    type: 'Opaque',
+    data: { token: Buffer.from(token).toString("base64") },
+  });
+}
+
+export async function askToLeave({ kube, namespace }: Asking): Promise<void> {
+  await apply(kube, CONFIG_MAPS, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: OWN_NAMES.leave, namespace },
+  });
+}
+
+/** The controller takes the token away when it is used. @throws the signal's reason */
+export async function untilTokenUsed(asking: Asking): Promise<void> {
+  await untilGone(asking, SECRETS, OWN_NAMES.joinToken, () => undefined);
+}
+
+/** @param onState told each new word of the controller. @throws the signal's reason */
+export async function untilLeft(asking: Asking, onState: (text: string) => void): Promise<void> {
+  let said: string | undefined;
+  await untilGone(asking, CONFIG_MAPS, OWN_NAMES.leave, (object) => {
+    const state = (object as { readonly data?: { readonly state?: string } }).data?.state;
+    if (state !== undefined && state !== said) onState(state);
+    said = state;
+  });
+}
+
+async function untilGone(
+  { kube, namespace, clock, signal }: Asking,
+  resource: Resource,
+  name: string,
+  onSeen: (object: unknown) => void,
+): Promise<void> {
+  for (;;) {
+    try {
+      onSeen(await kube.call({ method: 'GET', path: pathOf(resource, { namespace, name }), signal }));
+    } catch (error) {
+      if (error instanceof KubeApiError && error.reason === 'NotFound') return;
+      throw error;
+    }
+    await clock.sleep(LOOK_EVERY_MS, signal);
+  }
+}
+
+async function apply(
+  kube: KubeTransport,
+  resource: Resource,
+  object: KubeObject & { readonly metadata: { readonly namespace: string } },
+): Promise<void> {
+  await kube.call({
+    method: 'PATCH',
+    path: pathOf(resource, object.metadata),
+    query: { fieldManager: `${FIELD_MANAGER}-cli`, force: 'true' },
+    contentType: 'application/apply-patch+yaml',
+    body: object,
+  });
+}
