@@ -32,7 +32,7 @@ import { makeRole } from './make-role.ts';
 import { PeerBoard } from './peer-board.ts';
 import { Known } from './known.ts';
 import type { SigningIdentity } from './signing-identity.ts';
-import { firstWorld } from './site-world.ts';
+import { decisions, firstWorld } from './site-world.ts';
 import type { Roster } from '../trust/contract.ts';
 import type { SiteTrust } from './site-trust.ts';
 import { type StartedParts, startParts } from './started-parts.ts';
@@ -207,7 +207,8 @@ export class Controller {
     source.onChange((local, findings) => {
       this.#sourceFindings = findings;
       const gateways = this.#components.kubernetes?.gatewayRecords;
-      this.engine.update({ local, ...(gateways === undefined ? {} : { gateways }) });
+      const decided = decisions(source.policies, this.config);
+      this.engine.update({ local, ...decided, ...(gateways === undefined ? {} : { gateways }) });
       this.#known.settle(source.known);
     });
     this.#known.settle(source.known);
@@ -377,6 +378,7 @@ export class Controller {
         config,
         trust,
         local: source.view,
+        policies: source.policies,
         ports,
         chain: signing.current.record,
         leaving,

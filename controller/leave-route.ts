@@ -1,4 +1,4 @@
-import { errorText, IsthmusError } from '../runtime/errors.ts';
+import { errorText, type IsthmusError } from '../runtime/errors.ts';
 import type { Answer, Routes } from './admin/routes.ts';
 import type { Controller } from './controller.ts';
 import { DepartureError } from './departure.ts';

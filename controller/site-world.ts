@@ -1,6 +1,7 @@
-import { importFilter } from '../federation/model/imports.ts';
+import { type ImportFilter, importFilter } from '../federation/model/imports.ts';
 import type { LocalView } from '../federation/model/local.ts';
 import type { ChainRecord, GatewayRecord } from '../federation/model/records.ts';
+import type { SitePolicies } from '../federation/model/site-policies.ts';
 import type { SiteConfig } from './config/site.ts';
 import type { PortTable } from './ports-file.ts';
 import type { SiteTrust } from './site-trust.ts';
@@ -20,6 +21,7 @@ export interface FirstWorldInput {
   readonly config: SiteConfig;
   readonly trust: SiteTrust;
   readonly local: LocalView;
+  readonly policies: SitePolicies;
   readonly ports: PortTable;
   readonly chain: ChainRecord;
   readonly leaving: boolean;
@@ -32,7 +34,7 @@ const POD_PORT = 15_443;
 
 /** What is known before anything was heard of others. */
 export function firstWorld(input: FirstWorldInput): World {
-  const { config, trust, local, ports, chain, leaving } = input;
+  const { config, trust, local, policies, ports, chain, leaving } = input;
   const { cluster, network, region, zone } = config;
   const listen = gatewayListen(config);
   return {
@@ -52,7 +54,7 @@ export function firstWorld(input: FirstWorldInput): World {
     local,
     roster: trust.roster,
     views: new Map(),
-    imports: importFilter(config.imports),
+    ...decisions(policies, config),
     health: new Map(),
     unhealthy: new Set(),
     addresses: new Map(),
@@ -67,6 +69,23 @@ function gatewayListen({ kubernetes, gateways: [first = NO_GATEWAY] }: SiteConfi
   if (kubernetes === undefined) return first;
   const { gatewayListenAddress: address } = kubernetes;
   return { listenAddress: address, port: POD_PORT, egressAddress: address };
+}
+
+/** As the engine takes them. What a ClusterSet says of imports takes the place of what the Site says. */
+export function decisions(
+  { failover, pins, imports }: SitePolicies,
+  site: Pick<SiteConfig, 'imports'>,
+): Pick<World, 'failover' | 'pins' | 'imports'> {
+  return { failover, pins, imports: imports ?? filterOf(site.imports) };
+}
+
+/** The same filter for the same list: it may be long, and services change often. */
+const filters = new WeakMap<readonly string[], ImportFilter>();
+
+function filterOf(entries: readonly string[] | undefined): ImportFilter | undefined {
+  const filter = entries && (filters.get(entries) ?? importFilter(entries));
+  if (entries !== undefined && filter !== undefined) filters.set(entries, filter);
+  return filter;
 }
 
 function gatewayRecord({ name, address, port, weight }: SiteConfig['gateways'][number]): GatewayRecord {

@@ -2,6 +2,7 @@ import { KubeApiError, type KubeTransport } from '../../kubernetes/api/transport
 import { chooseCoreDnsMode } from '../../kubernetes/dns/coredns-version.ts';
 import { type CorefileOutcome, type CorefileWish, patchCorefile } from '../../kubernetes/dns/corefile.ts';
 import { OWN_NAMES } from '../../kubernetes/names.ts';
+import { assertNever } from '../../runtime/errors.ts';
 
 /**
  * How a cluster's own CoreDNS comes to answer for `clusterset.local`. Its Corefile is the cluster's: it is never changed
@@ -83,6 +84,8 @@ export function advise({ image, corefile, servers }: CoreDns): string | undefine
       return `DNS for clusterset.local: ${outcome.message}; left as it is`;
     case 'changed':
       return `DNS for clusterset.local: ${message}. Set this Corefile in ConfigMap coredns of kube-system:\n${outcome.text}`;
+    default:
+      return assertNever(outcome);
   }
 }
 

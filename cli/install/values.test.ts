@@ -44,7 +44,7 @@ test('a value that nobody knows, or that is out of range, is refused by its path
   const set = ['gateway.replica=2', 'controller.replicas=0'];
   await assert.rejects(installValues({ set, flags: NAMES }), (error) => {
     assert.ok(error instanceof InvalidInputError);
-    assert.deepEqual(error.findings.map(({ field }) => field).toSorted(), ['controller.replicas', 'gateway']);
+    assert.deepEqual(error.findings.map(({ field }) => String(field)).toSorted(), ['controller.replicas', 'gateway']);
     return true;
   });
 });

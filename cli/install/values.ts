@@ -56,7 +56,11 @@ function assign(tree: Tree, assignment: string): void {
   for (const part of path) {
     const next = node[part];
     if (typeof next === 'object' && next !== null) node = next as Tree;
-    else node = (node[part] = {}) as Tree;
+    else {
+      const fresh: Tree = {};
+      node[part] = fresh;
+      node = fresh;
+    }
   }
   node[last] = parse(assignment.slice(at + 1)) as unknown;
 }

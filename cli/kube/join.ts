@@ -23,7 +23,7 @@ export async function putJoinToken({ kube, namespace }: Asking, token: string): 
     kind: 'Secret',
     metadata: { name: OWN_NAMES.joinToken, namespace },
     type: 'Opaque',
-    data: { token: Buffer.from(token).toString("base64") },
+    data: { token: Buffer.from(token).toString('base64') },
   });
 }
 
@@ -70,7 +70,7 @@ async function untilGone(
 async function apply(
   kube: KubeTransport,
   resource: Resource,
-  object: KubeObject & { readonly metadata: { readonly namespace: string } },
+  object: KubeObject & { readonly metadata: { readonly namespace: string } } & Readonly<Record<string, unknown>>,
 ): Promise<void> {
   await kube.call({
     method: 'PATCH',

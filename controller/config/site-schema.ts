@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_NAMESPACE } from '../../kubernetes/names.ts';
+import { DEFAULT_NAMESPACE, DNS_PORT } from '../../kubernetes/names.ts';
 import { SITE_LIMITS as LIMITS } from './site-fields.ts';
 import { API_VERSION } from '../../sources/documents/validate.ts';
 import { cidr, dnsLabel, dnsName, durationMs, hostOrAddress, ipAddress, port } from '../../sources/documents/fields.ts';
@@ -64,7 +64,7 @@ export const KUBERNETES_SCHEMA = z
           'pods have IPv6 addresses alone; one address of the host where gateways run outside pods.',
       ),
     dns: z.boolean().default(true).describe('Whether to answer DNS for clusterset.local.'),
-    dnsListen: hostPort().default('[::]:15053').describe('HOST:PORT of that DNS server, UDP and TCP.'),
+    dnsListen: hostPort().default(`[::]:${DNS_PORT}`).describe('HOST:PORT of that DNS server, UDP and TCP.'),
     storeAddress: hostPort()
       .optional()
       .describe('HOST:PORT of the store server in join tokens. Absent: what the Service isthmus-store tells.'),

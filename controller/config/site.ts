@@ -1,4 +1,5 @@
 import { type ClusterId, type NetworkId, parseClusterId, parseNetworkId } from '../../federation/model/ids.ts';
+import { DNS_PORT } from '../../kubernetes/names.ts';
 import type { LogLevel } from '../../runtime/log.ts';
 import type { SiteDocument } from './site-schema.ts';
 import { parseListenAddress } from './site-fields.ts';
@@ -47,8 +48,7 @@ export interface KubernetesConfig {
   readonly gatewayPort: number;
   readonly gatewayListenAddress: string;
   readonly dns: boolean;
-  /** `HOST:PORT` */
-  readonly dnsListen: string;
+  readonly dnsListen: ListenAddress;
   /** `HOST:PORT` */
   readonly storeAddress?: string | undefined;
 }
@@ -106,8 +106,13 @@ export function toSiteConfig(document: SiteDocument, resolvePath: ResolvePath): 
 }
 
 function toKubernetes(
-  { kubeconfig, ...rest }: NonNullable<SiteDocument['spec']['kubernetes']>,
+  { kubeconfig, dnsListen, ...rest }: NonNullable<SiteDocument['spec']['kubernetes']>,
   resolvePath: ResolvePath,
 ): KubernetesConfig {
-  return { ...rest, ...(kubeconfig === undefined ? {} : { kubeconfig: resolvePath('kubernetes', kubeconfig) }) };
+  return {
+    ...rest,
+    // The schema has taken it.
+    dnsListen: parseListenAddress(dnsListen) ?? { host: '::', port: DNS_PORT },
+    ...(kubeconfig === undefined ? {} : { kubeconfig: resolvePath('kubernetes', kubeconfig) }),
+  };
 }

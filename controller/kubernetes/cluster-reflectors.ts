@@ -102,7 +102,7 @@ export class ClusterReflectors {
       resource: SERVICES,
       namespace,
       fieldSelector: `metadata.name=${OWN_NAMES.dns}`,
-      project: (object) => object as ServiceObject,
+      project: (object) => object,
     });
     this.statuses = {
       exports: whole(SERVICE_EXPORTS),

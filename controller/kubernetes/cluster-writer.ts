@@ -49,7 +49,7 @@ export class ClusterWriter implements AsyncDisposable {
   readonly #closing = new AsyncDisposableStack();
   #timer: Timer | undefined;
 
-  constructor(components: ClusterWriterComponents, init: { readonly dnsPort?: number | undefined } = {}) {
+  constructor(components: ClusterWriterComponents) {
     const { part, controller } = components;
     this.#components = components;
     const present = new PresentIndex();
@@ -76,10 +76,6 @@ export class ClusterWriter implements AsyncDisposable {
 
   get findings(): readonly Finding[] {
     return this.#imports.findings;
-  }
-
-  get dnsPort(): number | undefined {
-    return this.#dns?.port;
   }
 
   async start(): Promise<void> {

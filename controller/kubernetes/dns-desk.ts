@@ -2,10 +2,10 @@ import type { Changes } from '../../kubernetes/list-watch/known-objects.ts';
 import type { EndpointSliceObject, ServiceImportObject } from '../../kubernetes/api/objects.ts';
 import { DnsServer } from '../../kubernetes/dns/server.ts';
 import { ZoneIndex } from '../../kubernetes/dns/zone-index.ts';
-import { DNS_PORT } from '../../kubernetes/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
+import type { ListenAddress } from '../config/site.ts';
 import type { ClusterReflectors } from './cluster-reflectors.ts';
 
 /** Names for `clusterset.local`, made of what the cluster itself has: every replica answers, whoever leads. */
@@ -22,12 +22,11 @@ export class DnsDesk implements AsyncDisposable {
   readonly #server: DnsServer;
   readonly #undo: (() => void)[] = [];
 
-  /** @param init.port 0: any free one */
-  constructor(components: DnsDeskComponents, init: { readonly address?: string; readonly port?: number } = {}) {
+  constructor(components: DnsDeskComponents, init: { readonly listen: ListenAddress }) {
     this.#reflectors = components.reflectors;
     this.#server = new DnsServer(
       { ...components, zone: () => this.#zone.zone },
-      { address: init.address ?? '::', port: init.port ?? DNS_PORT },
+      { address: init.listen.host, port: init.listen.port },
     );
   }
 

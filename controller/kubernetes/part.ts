@@ -6,6 +6,7 @@ import { openKubeTransport } from '../../kubernetes/client.ts';
 import { KubeLeaseBoard } from '../../kubernetes/lease/lease-board.ts';
 import { OWN_NAMES } from '../../kubernetes/names.ts';
 import type { GatewayWatch } from '../../kubernetes/source/gateway-watch.ts';
+import type { PolicyWatch } from '../../kubernetes/source/policy-watch.ts';
 import type { KubernetesSource } from '../../kubernetes/source/kubernetes-source.ts';
 import { TokenReviewer } from '../../kubernetes/token-review.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -34,7 +35,9 @@ export interface KubernetesPart extends AsyncDisposable {
   readonly reflectors: ClusterReflectors;
   readonly services: KubernetesSource;
   readonly gateways: GatewayWatch;
-  /** As the controller takes it: known when services and gateways both are. */
+  /** What the people of the cluster decided. */
+  readonly decided: PolicyWatch;
+  /** As the controller takes it: known when all of these are. */
   readonly source: Source;
   /** What is published of the own gateways. */
   readonly gatewayRecords: readonly GatewayRecord[];
@@ -94,6 +97,7 @@ export async function openKubernetes(
     reflectors,
     services: knowledge.services,
     gateways: knowledge.gateways,
+    decided: knowledge.decided,
     source: knowledge,
     get gatewayRecords() {
       return gatewayRecords(knowledge.gateways.facts?.addresses ?? []);

@@ -50,7 +50,7 @@ interface Described {
 }
 
 function comment(map: YAMLMap, schema: Described): void {
-  for (const pair of map.items as Pair<{ value: string; commentBefore?: string; spaceBefore?: boolean }, unknown>[]) {
+  for (const pair of map.items as Pair<{ value: string; commentBefore?: string; spaceBefore?: boolean }>[]) {
     const field = schema.properties?.[pair.key.value];
     if (field?.description !== undefined) pair.key.commentBefore = ` ${field.description}`;
     if (isMap(pair.value) && field?.properties !== undefined) {

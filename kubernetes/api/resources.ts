@@ -9,7 +9,7 @@ export interface Resource {
 }
 
 function resource(apiVersion: string, kind: string, plural: string, scope: Resource['scope']): Resource {
-  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  const [version = '', group = ''] = apiVersion.split('/').toReversed();
   return { group, version, kind, plural, scope };
 }
 

@@ -6,7 +6,9 @@ import { APPLIED_ANNOTATION, type Manifest } from './desired.ts';
  * neither may make us write again.
  */
 export function isApplied({ hash, body }: Manifest, present: KubeObject): boolean {
-  return present.metadata.annotations?.[APPLIED_ANNOTATION] === hash && covers(present, body);
+  // Items of a list do not say what kind they are of.
+  const { apiVersion: _version, kind: _kind, ...fields } = body;
+  return present.metadata.annotations?.[APPLIED_ANNOTATION] === hash && covers(present, fields);
 }
 
 /** True when `present` has everything that `wanted` says. Lists must have the same items; an empty value equals none. */

@@ -6,7 +6,7 @@ import { SortedMap } from '../../federation/model/sorted-map.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import type { ExportChanges } from './export-index.ts';
 import { ExportIndex } from './export-index.ts';
-import type { SlimGrant } from './grants.ts';
+import type { SlimGrant } from '../../federation/model/export-grants.ts';
 import type { NamespaceState, SlimExport, SlimService } from './projections.ts';
 import type { SlimSlice } from './slice-projection.ts';
 

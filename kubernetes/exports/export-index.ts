@@ -4,7 +4,7 @@ import type { LocalService, LocalView } from '../../federation/model/local.ts';
 import { sameValue } from '../../federation/model/same-value.ts';
 import { SortedMap } from '../../federation/model/sorted-map.ts';
 import type { ObjectKey } from '../api/objects.ts';
-import type { SlimGrant } from './grants.ts';
+import type { SlimGrant } from '../../federation/model/export-grants.ts';
 import type { NamespaceState, SlimExport, SlimService } from './projections.ts';
 import type { SlimSlice } from './slice-projection.ts';
 import type { ExportVerdict } from './verdict.ts';

@@ -4,7 +4,7 @@ import { planOwnRecords } from '../../federation/model/own-records.ts';
 import { parseClusterId, parseNetworkId } from '../../federation/model/ids.ts';
 import { exampleChain } from '../../federation/model/testing/records.fixture.ts';
 import { projectGrant } from './grant-projection.ts';
-import type { SlimGrant } from './grants.ts';
+import type { SlimGrant } from '../../federation/model/export-grants.ts';
 import type { SlimExport, SlimService } from './projections.ts';
 import { type ExportFacts, type ExportVerdict, judgeExport } from './verdict.ts';
 

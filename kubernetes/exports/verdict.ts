@@ -5,8 +5,8 @@ import { assertNever } from '../../runtime/errors.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import { endpointsOf } from './endpoints.ts';
 import { exportedTexts } from './exported-texts.ts';
-import type { SlimGrant } from './grants.ts';
-import { grantsFor } from './grants.ts';
+import type { SlimGrant } from '../../federation/model/export-grants.ts';
+import { grantsFor } from '../../federation/model/export-grants.ts';
 import type { SlimExport, SlimService } from './projections.ts';
 import type { SlimSlice } from './slice-projection.ts';
 

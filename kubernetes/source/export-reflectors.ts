@@ -1,7 +1,7 @@
 import type { EndpointSliceObject, NamespaceObject, ServiceExportObject, ServiceObject } from '../api/objects.ts';
 import { ENDPOINT_SLICES, EXPORT_GRANTS, NAMESPACES, SERVICE_EXPORTS, SERVICES } from '../api/resources.ts';
 import { type GrantObject, projectGrant } from '../exports/grant-projection.ts';
-import type { SlimGrant } from '../exports/grants.ts';
+import type { SlimGrant } from '../../federation/model/export-grants.ts';
 import {
   type NamespaceState,
   projectExport,

@@ -140,3 +140,11 @@ function where(key: ServiceKey): { readonly namespace: string; readonly name: st
   const [namespace = '', name = ''] = key.split('/');
   return { namespace, name };
 }
+
+/** What a failed test left behind. */
+export async function sweep({ admin }: KubeServer): Promise<void> {
+  for (const resource of [SERVICES, SERVICE_IMPORTS, ENDPOINT_SLICES]) {
+    const { items } = await admin.list(resource, { labels: OURS });
+    for (const { metadata } of items) await admin.delete(resource, metadata);
+  }
+}

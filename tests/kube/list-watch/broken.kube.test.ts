@@ -37,7 +37,7 @@ describe('a watch of an API server that breaks', () => {
     await create('first');
     await using rig = new Rig(kubeconfig);
     await rig.synced();
-    const before = await lists(rig);
+    const listed = await lists(rig);
     link.set('refused');
     await until('the loss', async () => rig.reflector.state === 'failing');
     await create('missed');
@@ -46,7 +46,7 @@ describe('a watch of an API server that breaks', () => {
     link.set('flowing');
     await until('what was missed', async () => rig.get('missed') === 'v' && rig.gone.includes('first'));
     assert.equal(rig.reflector.state, 'current');
-    assert.equal(await lists(rig), before);
+    assert.equal(await lists(rig), listed);
   });
 
   it('leaves a connection that has gone silent, for a new one', async () => {

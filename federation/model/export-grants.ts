@@ -1,6 +1,5 @@
-import type { ClusterId } from '../../federation/model/ids.ts';
-import { compareText } from '../../federation/model/ids.ts';
-import { GRANTS_MAX } from '../../federation/model/record-schemas.ts';
+import { compareText, type ClusterId } from './ids.ts';
+import { GRANTS_MAX } from './record-schemas.ts';
 
 /**
  * Whom the grants of a namespace let call one export. Grants only ever narrow, and they fail closed: an export that is
