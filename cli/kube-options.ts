@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DEFAULT_NAMESPACE } from '../kubernetes/names.ts';
 import type { OpenKubeTransport } from '../kubernetes/client.ts';
+import { UsageError } from './exit.ts';
 import type { Io } from './io.ts';
 
 /** Options of the commands that talk to an API server, found as kubectl finds it. */
@@ -31,6 +32,9 @@ export async function openKube(options: KubeOptions, io: Io): Promise<OpenKubeTr
   const [named] = (io.env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
   const kubeconfig = options.kubeconfig ?? named ?? (existsSync(usual) ? usual : undefined);
   const { context } = options;
+  if (kubeconfig === undefined && io.env['KUBERNETES_SERVICE_HOST'] === undefined) {
+    throw new UsageError(`no cluster is named: there is no ${usual}`, 'give --kubeconfig FILE, or set KUBECONFIG');
+  }
   const transport = openKubeTransport({ kubeconfig, context, userAgent: 'isthmus-cli' }, { clock: new SystemClock() });
   return Object.assign(transport, { [Symbol.dispose]: () => transport.close() });
 }

@@ -1,13 +1,14 @@
 /**
- * The only door to `@kubernetes/client-node`: kubeconfig files, service accounts and whatever else proves who we are (exec
- * plugins, token files, client certificates, proxies). The requests are made by `api/https-transport.ts`.
+ * The only door to `@kubernetes/client-node`: kubeconfig files and whatever proves in them who we are (exec plugins, token
+ * files, client certificates, proxies). The requests are made by `api/https-transport.ts`.
  */
 import type { RequestOptions } from 'node:https';
 import { type Cluster, KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../runtime/clock.ts';
 import { errorText, InvalidInputError } from '../runtime/errors.ts';
 import { type Credentials, HttpsTransport, type Identity } from './api/https-transport.ts';
-import type { KubeTransport } from './api/transport.ts';
+import type { OpenKubeTransport } from './api/transport.ts';
+import { openPodTransport } from './service-account.ts';
 
 export interface KubeTransportInit {
   /** Path of a kubeconfig. Absent: the service account of the pod. */
@@ -18,26 +19,25 @@ export interface KubeTransportInit {
   readonly userAgent?: string | undefined;
 }
 
-/** A transport that holds connections until it is closed. */
-export interface OpenKubeTransport extends KubeTransport {
-  close(): void;
-}
+export type { OpenKubeTransport };
 
 /** @throws InvalidInputError for a kubeconfig that cannot be used; nothing is dialled yet */
 export function openKubeTransport(init: KubeTransportInit, components: { clock: Clock }): OpenKubeTransport {
-  const credentials = new ConfigCredentials(init);
-  return new HttpsTransport({ clock: components.clock, credentials }, { userAgent: init.userAgent ?? 'isthmus' });
+  const { kubeconfig, context, userAgent = 'isthmus' } = init;
+  if (kubeconfig === undefined) return openPodTransport(components, { env: process.env, userAgent });
+  const credentials = new ConfigCredentials({ path: kubeconfig, context });
+  return new HttpsTransport({ clock: components.clock, credentials }, { userAgent });
 }
 
 /**
- * What client-node makes of a configuration. It reads certificates anew for each request and the token of a service
- * account once a minute (as client-go); the rest is read again when the server does not accept it.
+ * What client-node makes of a configuration. It reads certificates anew for each request and a token file once a minute (as
+ * client-go); the rest is read again when the server does not accept it.
  */
 class ConfigCredentials implements Credentials {
-  readonly #init: KubeTransportInit;
+  readonly #init: ConfigInit;
   #config: KubeConfig | undefined;
 
-  constructor(init: KubeTransportInit) {
+  constructor(init: ConfigInit) {
     this.#init = init;
     this.#config = load(init);
   }
@@ -49,7 +49,7 @@ class ConfigCredentials implements Credentials {
     const options: RequestOptions = { headers };
     await config.applyToHTTPSOptions(options);
     delete options.headers;
-    const cluster = currentCluster(config, this.#init.kubeconfig);
+    const cluster = currentCluster(config, this.#init.path);
     // Its agent keeps no connections. Only a proxy needs it: our own agent takes the same TLS options.
     if (cluster.proxyUrl === undefined) delete options.agent;
     return { server: new URL(cluster.server), headers, options };
@@ -60,23 +60,13 @@ class ConfigCredentials implements Credentials {
   }
 }
 
-function load({ kubeconfig: path, context }: KubeTransportInit): KubeConfig {
+interface ConfigInit {
+  readonly path: string;
+  readonly context: string | undefined;
+}
+
+function load({ path, context }: ConfigInit): KubeConfig {
   const config = new KubeConfig();
-  if (path === undefined) {
-    if (process.env['KUBERNETES_SERVICE_HOST'] === undefined) {
-      throw new InvalidInputError('kubernetes', [
-        {
-          severity: 'error',
-          reason: 'NotInCluster',
-          message: 'there is no service account here, and no kubeconfig is named',
-          field: 'spec.kubernetes.kubeconfig',
-          hint: 'run it in a pod, or name a kubeconfig',
-        },
-      ]);
-    }
-    config.loadFromCluster();
-    return config;
-  }
   try {
     config.loadFromFile(path);
   } catch (error) {
@@ -90,20 +80,20 @@ function load({ kubeconfig: path, context }: KubeTransportInit): KubeConfig {
   return config;
 }
 
-function currentCluster(config: KubeConfig, path: string | undefined): Cluster {
+function currentCluster(config: KubeConfig, path: string): Cluster {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw unusable(path, 'its current context names no cluster');
   if (!URL.canParse(cluster.server)) throw unusable(path, 'the address of its server is not a URL');
   return cluster;
 }
 
-function unusable(path: string | undefined, message: string): InvalidInputError {
-  return new InvalidInputError(`kubeconfig ${path ?? 'of the pod'}: ${message}`, [
+function unusable(path: string, message: string): InvalidInputError {
+  return new InvalidInputError(`kubeconfig ${path}: ${message}`, [
     {
       severity: 'error',
       reason: 'UnusableKubeconfig',
       message,
-      ...(path === undefined ? {} : { file: path }),
+      file: path,
       field: 'spec.kubernetes.kubeconfig',
       hint: '`kubectl config view --minify` shows what it names',
     },

@@ -8,7 +8,7 @@ const firstSeen = () => 1_000;
 function state(file: string, text: string): FileState {
   const content = readServicesFile(text, file);
   assert.ok(content.ok, JSON.stringify(content));
-  return { file, services: content.services, findings: [] };
+  return { file, documents: content, findings: content.warnings };
 }
 
 function service(name: string, endpoints = 1): string {

@@ -2,11 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { compareText, type ServiceKey } from '../federation/model/ids.ts';
 import { EMPTY_LOCAL_VIEW, type LocalService, type LocalView } from '../federation/model/local.ts';
 import { DEFAULT_RECORD_LIMITS } from '../federation/model/records.ts';
+import type { SlimGrant } from '../federation/model/export-grants.ts';
+import type { SitePolicies } from '../federation/model/site-policies.ts';
 import type { Finding } from '../runtime/errors.ts';
+import type { FileDocuments } from './file-content.ts';
+import { foldDecisions, type FoldedDecisions, grantedTo, grantsOf, NOTHING_DECIDED } from './fold-decisions.ts';
 import type { FileService } from './service.ts';
 
 /**
- * The last good services of every file, folded into one `LocalView`. Pure. Work follows the change: services of files
+ * The last good documents of every file, folded into one `LocalView` and one `SitePolicies`. Pure. Work follows the change: services of files
  * that did not change are taken over by identity, and an equal service of a changed file keeps its old object.
  */
 export const FILE_SET_LIMITS = {
@@ -18,9 +22,9 @@ export const FILE_SET_LIMITS = {
 
 export interface FileState {
   readonly file: string;
-  /** Last good; empty when the file never was valid. */
-  readonly services: readonly FileService[];
-  /** Why the file's newest content is not what `services` shows. */
+  /** Last good; of a file that never was valid nothing but grants that close. */
+  readonly documents: FileDocuments;
+  /** Why the file's newest content is not what `documents` shows, or what of it is not done. */
   readonly findings: readonly Finding[];
 }
 
@@ -29,24 +33,41 @@ export type FirstSeen = (key: ServiceKey) => number;
 
 interface Entry {
   readonly from: FileService;
+  /** Of its namespace. */
+  readonly grants: readonly SlimGrant[];
   readonly local: LocalService;
 }
 
 export interface Folded {
   readonly view: LocalView;
+  readonly decisions: FoldedDecisions;
   readonly findings: readonly Finding[];
   readonly entries: ReadonlyMap<ServiceKey, Entry>;
 }
 
-export const NOTHING_FOLDED: Folded = { view: EMPTY_LOCAL_VIEW, findings: [], entries: new Map() };
+export const NOTHING_FOLDED: Folded = {
+  view: EMPTY_LOCAL_VIEW,
+  decisions: NOTHING_DECIDED,
+  findings: [],
+  entries: new Map(),
+};
+
+export function policiesOf({ decisions }: Folded): SitePolicies {
+  return decisions.value;
+}
 
 export function fold(files: readonly FileState[], firstSeen: FirstSeen, previous: Folded): Folded {
   const findings: Finding[] = [];
   const entries = new Map<ServiceKey, Entry>();
+  const sorted = files.toSorted((left, right) => compareText(left.file, right.file));
+  const decisions = foldDecisions(
+    sorted.map(({ documents }) => documents),
+    previous.decisions,
+  );
   let endpoints = 0;
-  for (const { services, findings: own } of files.toSorted((left, right) => compareText(left.file, right.file))) {
+  for (const { documents, findings: own } of sorted) {
     findings.push(...own);
-    for (const from of services) {
+    for (const from of documents.services) {
       const { key } = from.service;
       const first = entries.get(key);
       const more = endpoints + from.service.endpoints.length;
@@ -54,21 +75,28 @@ export function fold(files: readonly FileState[], firstSeen: FirstSeen, previous
       else if (entries.size >= FILE_SET_LIMITS.servicesMax) findings.push(tooMany(from, 'services'));
       else if (more > FILE_SET_LIMITS.endpointsMax) findings.push(tooMany(from, 'endpoints'));
       else {
-        entries.set(key, enter(from, firstSeen, previous.entries.get(key)));
+        const grants = grantsOf(decisions, from.service.namespace);
+        entries.set(key, enter({ from, grants }, firstSeen, previous.entries.get(key)));
         endpoints = more;
       }
     }
   }
-  return keepIdentity({ view: viewOf(entries), findings, entries }, previous);
+  findings.push(...decisions.findings);
+  return keepIdentity({ view: viewOf(entries), decisions, findings, entries }, previous);
 }
 
-function enter(from: FileService, firstSeen: FirstSeen, previous: Entry | undefined): Entry {
-  if (previous?.from === from) return previous;
+function enter(
+  { from, grants }: Pick<Entry, 'from' | 'grants'>,
+  firstSeen: FirstSeen,
+  previous: Entry | undefined,
+): Entry {
+  if (previous?.from === from && previous.grants === grants) return previous;
   const { exported, key } = from.service;
   // Not exported: there is no creation time of an export.
   const exportedAtMs = exported ? (from.exportedAtMs ?? firstSeen(key)) : 0;
-  const local: LocalService = { ...from.service, exportedAtMs };
-  return { from, local: previous !== undefined && isDeepStrictEqual(previous.local, local) ? previous.local : local };
+  const local: LocalService = { ...from.service, grantedTo: grantedTo(from.service, grants), exportedAtMs };
+  const isSame = previous !== undefined && isDeepStrictEqual(previous.local, local);
+  return { from, grants, local: isSame ? previous.local : local };
 }
 
 function viewOf(entries: ReadonlyMap<ServiceKey, Entry>): LocalView {
@@ -83,6 +111,7 @@ function keepIdentity(next: Folded, previous: Folded): Folded {
     [...next.view.services].every(([key, service]) => before.get(key) === service);
   return {
     view: same ? previous.view : next.view,
+    decisions: next.decisions,
     findings: isDeepStrictEqual(next.findings, previous.findings) ? previous.findings : next.findings,
     entries: next.entries,
   };

@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { assertNever, type Finding } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { CounterHandle, GaugeHandle, Metrics } from '../runtime/metrics.ts';
-import { readServicesFile } from './file-content.ts';
+import { type FileDocuments, NO_DOCUMENTS, readServicesFile } from './file-content.ts';
 import { FILE_SET_LIMITS, type FileState, fold, type Folded, NOTHING_FOLDED } from './file-set.ts';
 import type { FolderWatch, UnknownPath } from './folder-watch.ts';
 import type { SourceMemory } from './memory.ts';
@@ -12,6 +12,8 @@ import { type FileStamp, type ReadFile, readSmallFile } from './read-file.ts';
 
 /** Reads changed files, keeps the last good of each, and folds them. Called by one loop, never twice at once. */
 interface KnownFile extends FileState {
+  /** `documents` are those of a content that was valid. */
+  readonly wasGood: boolean;
   /** Of the newest content looked at, good or bad. Undefined: not read in this process. */
   readonly stamp: FileStamp | undefined;
   /** The newest content looked at. */
@@ -134,14 +136,14 @@ export class FilesReader {
     if (this.#hasRead && !(content.ok && looksComplete(file, text)) && !this.#isSettled(known, stamp)) {
       return this.#wait(file, known, stamp);
     }
-    if (!content.ok) return this.#keep(file, known, { stamp, text }, content.findings);
+    if (!content.ok) return this.#keep(file, known, { stamp, text, closing: content.closing }, content.findings);
     if (this.#files.size >= FILE_SET_LIMITS.filesMax && known === undefined) {
       return this.#keep(file, known, { stamp, text }, [tooManyFiles(file)]);
     }
     this.#reads.add({ result: 'ok' });
     if (known !== undefined) this.#log.info('services file changed', { file, services: content.services.length });
     this.#memory.remember(file, text);
-    return { file, services: content.services, findings: [], stamp, text };
+    return { file, documents: content, wasGood: true, findings: content.warnings, stamp, text };
   }
 
   #isSettled(known: KnownFile | undefined, stamp: FileStamp | undefined): boolean {
@@ -150,7 +152,14 @@ export class FilesReader {
   }
 
   #wait(file: string, known: KnownFile | undefined, stamp: FileStamp): KnownFile {
-    const shown = known ?? { file, services: [], findings: [], stamp: undefined, text: undefined };
+    const shown = known ?? {
+      file,
+      documents: NO_DOCUMENTS,
+      wasGood: false,
+      findings: [],
+      stamp: undefined,
+      text: undefined,
+    };
     return { ...shown, unsettled: this.#unsettled(known, stamp) };
   }
 
@@ -159,29 +168,37 @@ export class FilesReader {
     return before !== undefined && before.stamp === stamp ? before : { stamp, sinceMs: this.#clock.monotonicMs() };
   }
 
-  /** The file is not usable now: its last good services stay. */
+  /** The file is not usable now: its last good content stays. */
   #keep(
     file: string,
     known: KnownFile | undefined,
-    seen: Pick<KnownFile, 'stamp' | 'text'>,
+    { closing = [], ...seen }: Pick<KnownFile, 'stamp' | 'text'> & { readonly closing?: FileDocuments['grants'] },
     findings: readonly Finding[],
   ): KnownFile {
     this.#reads.add({ result: 'invalid' });
-    const { services } = known ?? this.#restored(file);
+    const { documents: kept, wasGood } = known ?? this.#restored(file);
+    const documents = wasGood ? kept : { ...NO_DOCUMENTS, grants: closing };
     // A file whose stamp is unknown is tried at each poll: say it once.
     const news = isDeepStrictEqual(findings, known?.findings) ? [] : findings;
     for (const { line, field, message, reason } of news) {
       this.#log.warn('services file is invalid, last good kept', { file, line, field, reason, problem: message });
     }
-    return { file, services, findings, ...seen };
+    return { file, documents, wasGood, findings, ...seen };
   }
 
   /** From the memory of an earlier process; what does not read any more is as good as never remembered. */
   #restored(file: string): KnownFile {
     const text = this.#memory.lastGood(file);
     const content = text === undefined ? undefined : readServicesFile(text, file);
-    const services = content?.ok === true ? content.services : [];
-    return { file, services, findings: [], stamp: undefined, text: undefined };
+    const wasGood = content?.ok === true;
+    return {
+      file,
+      documents: wasGood ? content : NO_DOCUMENTS,
+      wasGood,
+      findings: [],
+      stamp: undefined,
+      text: undefined,
+    };
   }
 
   #fold(): void {
@@ -191,7 +208,7 @@ export class FilesReader {
     this.#folded = next;
     this.#invalid.set(next.findings.length);
     this.#services.set(next.view.services.size);
-    if (next.findings.length > 0) return;
+    if (next.findings.some(({ severity }) => severity === 'error')) return;
     const exported = [...next.view.services.values()].filter((service) => service.exported);
     this.#memory.retainFirstSeen(new Set(exported.map((service) => service.key)));
   }
@@ -204,7 +221,7 @@ function looksComplete(file: string, text: string): boolean {
 
 function unknownFinding({ pattern, reason, message }: UnknownPath): FileState {
   const finding: Finding = { severity: 'error', reason, message, file: pattern.path };
-  return { file: pattern.path, services: [], findings: [finding] };
+  return { file: pattern.path, documents: NO_DOCUMENTS, findings: [finding] };
 }
 
 function tooManyFiles(file: string): Finding {

@@ -1,17 +1,19 @@
 import { basename, dirname } from 'node:path';
 import type { ServiceKey } from '../federation/model/ids.ts';
 import type { LocalView } from '../federation/model/local.ts';
+import type { SitePolicies } from '../federation/model/site-policies.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { errorText, type Finding } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { policiesOf } from './file-set.ts';
 import { FilesReader, SETTLE_MS } from './files-reader.ts';
 import { FolderWatch } from './folder-watch.ts';
 import { parsePattern } from './path-pattern.ts';
 import { SourceMemory } from './memory.ts';
 
 /**
- * Services that come from files: watched, re-read on change, last good kept per file. Events only say what to look at;
+ * Services, and decisions about services, that come from files: watched, re-read on change, last good kept per file. Events only say what to look at;
  * one loop looks, so that a view is always one consistent reading.
  */
 export type FilesListener = (view: LocalView, findings: readonly Finding[]) => void;
@@ -69,6 +71,11 @@ export class FilesSource {
     return this.#reader.folded.view;
   }
 
+  /** Decisions of the same files. */
+  get policies(): SitePolicies {
+    return policiesOf(this.#reader.folded);
+  }
+
   /** From `start` on: files are read before that resolves. */
   readonly known = true;
 
@@ -77,7 +84,7 @@ export class FilesSource {
     return this.#reader.folded.findings;
   }
 
-  /** Calls `listener` after every change of view or findings. Returns what takes it off again. */
+  /** Calls `listener` after every change of view, policies or findings. Returns what takes it off again. */
   onChange(listener: FilesListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -131,8 +138,10 @@ export class FilesSource {
         // Each expected failure is a finding; this one is a bug, and must not end the watching.
         this.#log.error('services files cannot be read', { err: errorText(error) });
       }
-      const { view, findings } = this.#reader.folded;
-      if (view !== before.view || findings !== before.findings) this.#tell(view, findings);
+      const { folded } = this.#reader;
+      const { view, findings } = folded;
+      const isSame = view === before.view && findings === before.findings && this.policies === policiesOf(before);
+      if (!isSame) this.#tell(view, findings);
     }
   }
 

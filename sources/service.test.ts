@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readServicesFile } from './file-content.ts';
+import { NO_DOCUMENTS, readServicesFile } from './file-content.ts';
 import { appProtocolOf } from './service.ts';
 
 const HEAD = 'apiVersion: isthmus.dev/v1alpha1\nkind: Service\n';
@@ -160,5 +160,5 @@ for (const [name, text, expected] of [
 
 test('a Site beside the services is left to the controller', () => {
   const content = readServicesFile(`${HEAD.replace('Service', 'Site')}metadata: {name: east}\n`, 'site.yaml');
-  assert.deepEqual(content, { ok: true, services: [] });
+  assert.deepEqual(content, { ok: true, ...NO_DOCUMENTS, warnings: [] });
 });

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const SOURCES = '{runtime,federation,trust,gateway-config,sources,controller,cli}/**/*.ts';
+const SOURCES = '{runtime,federation,trust,gateway-config,sources,kubernetes,controller,cli}/**/*.ts';
 /** A name where it is made. */
 const NAME = /(?:counter|gauge|histogram)\(\s*'(isthmus_[a-z_]+)'/g;
 

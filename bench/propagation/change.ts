@@ -1,8 +1,8 @@
 import { sameResource, type ResourceVersion } from './programmed.ts';
 import type { Note } from './trace.ts';
-import type { TracedSite } from './traced-site.ts';
+import type { Noting } from './noting.ts';
 
-/** One change of a services file, followed from the rename to the acknowledgement of the resource that it is about. */
+/** One change of a service, followed from there to the acknowledgement of the resource that it is about. */
 export interface Followed {
   readonly totalMs: number;
   /** Until everything that changed with it was acknowledged as well. */
@@ -12,10 +12,17 @@ export interface Followed {
   readonly resources: readonly ResourceVersion[];
 }
 
+/** A site whose services can be changed; `change` says when. */
+export interface ChangingSite extends Noting {
+  readonly services: { change(service: string, ready: boolean): number };
+  /** Name of the step from the change to the source's new view. */
+  readonly firstStep: string;
+}
+
 export interface ChangeInit {
-  /** Where the file is, and where the gateway is that must learn of it. */
-  readonly from: TracedSite;
-  readonly to: TracedSite;
+  /** Where the service is, and where the gateway is that must learn of it. */
+  readonly from: ChangingSite;
+  readonly to: Noting;
   readonly service: string;
   readonly ready: boolean;
   /** Name of the resource whose acknowledgement counts. */
@@ -32,7 +39,9 @@ interface Told {
 export async function followChange(init: ChangeInit): Promise<Followed> {
   const { from, to } = init;
   const told: Told[] = [];
-  const stops = [...new Set([from, to])].map((site) => site.onNote((note) => told.push({ site: site.name, note })));
+  const stops = [...new Set<Noting>([from, to])].map((site) =>
+    site.onNote((note) => told.push({ site: site.name, note })),
+  );
   const acknowledged = untilAcknowledged(to, init.resource);
   const startMs = from.services.change(init.service, init.ready);
   const {
@@ -45,7 +54,7 @@ export async function followChange(init: ChangeInit): Promise<Followed> {
   return {
     totalMs: endMs - startMs,
     everythingMs: allAtMs - startMs,
-    steps: stepsOf({ told, startMs, endMs, from: from.name, to: to.name }),
+    steps: stepsOf({ told, startMs, endMs, firstStep: from.firstStep, from: from.name, to: to.name }),
     resources,
   };
 }
@@ -57,7 +66,7 @@ interface Acknowledged {
 }
 
 /** Resolves when `to` acknowledged everything in the first snapshot that changes the resource. */
-function untilAcknowledged(to: TracedSite, resource: string): Promise<Acknowledged> {
+function untilAcknowledged(to: Noting, resource: string): Promise<Acknowledged> {
   let resources: readonly ResourceVersion[] = [];
   let open: readonly ResourceVersion[] = [];
   let wantedAtMs: number | undefined;
@@ -78,11 +87,12 @@ interface StepsInput {
   readonly told: readonly Told[];
   readonly startMs: number;
   readonly endMs: number;
+  readonly firstStep: string;
   readonly from: string;
   readonly to: string;
 }
 
-function stepsOf({ told, startMs, endMs, from, to }: StepsInput): Readonly<Record<string, number>> {
+function stepsOf({ told, startMs, endMs, firstStep, from, to }: StepsInput): Readonly<Record<string, number>> {
   const first = (site: string, matches: (note: Note) => boolean): Note => {
     const found = told.find((one) => one.site === site && one.note.atMs >= startMs && matches(one.note));
     if (found === undefined) throw new Error(`${site} left out a step of the change`);
@@ -92,7 +102,7 @@ function stepsOf({ told, startMs, endMs, from, to }: StepsInput): Readonly<Recor
   const path = from === to ? [] : federated(first, from, to);
   const snapshot = first(to, ({ is, atMs }) => is === 'snapshot' && atMs >= (path.at(-1)?.[1] ?? source.atMs));
   const stamps: readonly Stamp[] = [
-    ['file watch', source.atMs],
+    [firstStep, source.atMs],
     ...path,
     [from === to ? 'hold-off, derive' : 'hold-off, derive there', snapshot.atMs],
     ['xDS, Envoy, ACK', endMs],

@@ -39,6 +39,19 @@ export function report(all: readonly Series[], floor: Quantiles): void {
   console.log(JSON.stringify({ bench: 'propagation', floor, figures, targetP50Ms: TARGET_P50_MS, met }));
 }
 
+/** Of one series that has no floor beside it. */
+export function reportOne(
+  { name, lost, gained }: Series,
+  { bench, targetP50Ms }: { readonly bench: string; readonly targetP50Ms: number },
+): void {
+  const both = [...lost, ...gained];
+  const ms = quantilesOf(both.map(({ totalMs }) => totalMs));
+  console.log(shares({ name, lost, gained }));
+  const stepP50 = mapValues(stepQuantiles(both), ({ p50 }) => p50);
+  const [lostMs, gainedMs] = [lost, gained].map((of) => quantilesOf(of.map(({ totalMs }) => totalMs)));
+  console.log(JSON.stringify({ bench, ms, lostMs, gainedMs, stepP50, targetP50Ms, met: ms.p50 <= targetP50Ms }));
+}
+
 function rowOf(what: string, followed: readonly Followed[], floor: Quantiles): Row {
   const ms = quantilesOf(followed.map(({ totalMs }) => totalMs));
   return { what, changes: followed.length, ms, ratio: ms.p50 / floor.p50 };

@@ -2,20 +2,19 @@ import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import type { Lab, LabSite } from '../../demo/lab/lab.ts';
 import { CLI } from '../../demo/site.ts';
-import type { Note } from './trace.ts';
+import { Notes } from './noting.ts';
 import type { ServicesFolder } from './services.ts';
 
 /** A running site: its traced controller, its gateway agent and Envoy, all processes of their own. */
 const CONTROLLER = join(import.meta.dirname, 'traced-controller.ts');
 const START_TIMEOUT_MS = 30_000;
 
-export class TracedSite {
-  readonly name: string;
+export class TracedSite extends Notes {
+  readonly firstStep = 'file watch';
   readonly services: ServicesFolder;
-  readonly #listeners = new Set<(note: Note) => void>();
 
   private constructor(init: { name: string; services: ServicesFolder }) {
-    this.name = init.name;
+    super(init.name);
     this.services = init.services;
   }
 
@@ -29,7 +28,7 @@ export class TracedSite {
       stdout: 'pipe',
     });
     if (controller.child.stdout === null) throw new Error('a traced controller has no standard output');
-    createInterface({ input: controller.child.stdout }).on('line', (line) => site.#heard(line));
+    createInterface({ input: controller.child.stdout }).on('line', (line) => site.heard(line));
     await ready.catch(() => {
       throw new Error(`the controller of ${host.name} is not ready: ${controller.logTail()}`);
     });
@@ -37,34 +36,5 @@ export class TracedSite {
     const gateway = lab.spawn(`${host.name}/gateway`, process.execPath, args, { name: `${host.name}-gateway` });
     await gateway.untilLogged(/gateway serves/, START_TIMEOUT_MS);
     return site;
-  }
-
-  /** @returns a function that ends the listening */
-  onNote(listener: (note: Note) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  /** Resolves with what `find` makes of the first note that it takes. */
-  until<T>(find: (note: Note) => T | undefined, timeoutMs: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        stop();
-        reject(new Error(`${this.name} did not say what was waited for in ${timeoutMs} ms`));
-      }, timeoutMs);
-      const stop = this.onNote((note) => {
-        const found = find(note);
-        if (found === undefined) return;
-        clearTimeout(timer);
-        stop();
-        resolve(found);
-      });
-    });
-  }
-
-  #heard(line: string): void {
-    // The controller is this program in another process.
-    const note = JSON.parse(line) as Note;
-    for (const listener of this.#listeners) listener(note);
   }
 }

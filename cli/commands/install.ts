@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import type { Manifest } from '../../deploy/manifests/common.ts';
+import type { InstallValues } from '../../deploy/manifests/values.ts';
+import { DEFAULT_NAMESPACE } from '../../kubernetes/names.ts';
 import { UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { addKubeOptions, type KubeOptions, openKube } from '../kube-options.ts';
@@ -19,6 +21,8 @@ interface InstallOptions extends KubeOptions {
   readonly wait: string;
   readonly output: 'yaml' | 'json';
 }
+
+type OpenKube = Awaited<ReturnType<typeof openKube>>;
 
 export function register(program: Command, io: Io): void {
   const command = program
@@ -44,10 +48,12 @@ export function register(program: Command, io: Io): void {
 
 const HELP = `
 The objects are those of the chart (deploy/chart), so that helm, kustomize and this command give the same installation. They
-are applied server-side as manager isthmus-install: running it again changes only what differs.
+are applied server-side as manager isthmus-install: running it again, with this or a newer version, changes only what differs.
+Nothing is deleted. A member's pods are ready when it has joined (\`isthmus join --kubernetes\`).
 
 Examples:
   isthmus install --cluster east --clusterset prod.example.org --authority
+  isthmus install --cluster west --clusterset prod.example.org
   isthmus install --cluster west --clusterset prod.example.org --dry-run > west.yaml
   isthmus install --cluster west --clusterset prod.example.org --dry-run=server
   isthmus install --cluster west --clusterset prod.example.org --set gateway.service.type=NodePort --context west`;
@@ -64,20 +70,18 @@ async function install(options: InstallOptions, io: Io): Promise<void> {
   const manifests = await installObjects({ values, release });
   if (options.dryRun === true) return print(manifests, options, io);
   using kube = await openKube(options, io);
+  if (options.dryRun === 'server') return tryOut(kube, manifests, io);
   const { applyObjects } = await import('../install/apply.ts');
-  const isDry = options.dryRun === 'server';
-  await applyObjects(kube, manifests, {
-    dryRun: isDry ? 'server' : 'none',
-    onApplied: ({ kind, metadata }) =>
-      void io.stdout.write(`${kind.toLowerCase()}/${metadata.name} ${isDry ? 'would be applied' : 'applied'}\n`),
-  });
-  if (isDry) return;
+  const onApplied = ({ kind, metadata }: Manifest): void => {
+    io.stdout.write(`${kind.toLowerCase()}/${metadata.name} applied\n`);
+  };
+  await applyObjects(kube, manifests, { dryRun: 'none', onApplied });
   await waitForPods(kube, manifests, options, io);
   const { advise, readCoreDns } = await import('../install/dns-advice.ts');
   const dns = values.dns.enabled ? await readCoreDns(kube, options.namespace) : undefined;
   const advice = dns === undefined ? undefined : advise(dns);
   if (advice !== undefined) io.stderr.write(`${advice}\n`);
-  io.stderr.write(`${nextSteps({ ...values, namespace: options.namespace })}\n`);
+  io.stderr.write(`${nextSteps(values, options)}\n`);
 }
 
 /** A store of its own is what an authority without another one is for. */
@@ -114,16 +118,31 @@ async function print(manifests: readonly Manifest[], options: InstallOptions, io
   io.stdout.write(dnsAdvice(options.namespace));
 }
 
+async function tryOut(kube: OpenKube, manifests: readonly Manifest[], io: Io): Promise<void> {
+  const { applyObjects, dryRunPlace } = await import('../install/apply.ts');
+  const place = await dryRunPlace(kube, manifests);
+  await applyObjects(kube, place.manifests, {
+    dryRun: 'server',
+    onApplied: ({ kind, metadata }) =>
+      void io.stdout.write(`${kind.toLowerCase()}/${metadata.name} would be applied\n`),
+  });
+  if (place.isElsewhere) {
+    io.stderr.write('its namespace is not there yet: what goes into it was checked as if it were for another one\n');
+  }
+}
+
+/** Controllers of a member run before it has joined; they and its gateways are ready only afterwards. */
 async function waitForPods(
-  kube: Awaited<ReturnType<typeof openKube>>,
+  kube: OpenKube,
   manifests: readonly Manifest[],
-  { wait }: InstallOptions,
+  { wait, namespace }: InstallOptions,
   io: Io,
 ): Promise<void> {
   const { waitSignal } = await import('../kube/wait.ts');
   const waiting = waitSignal(wait, io);
   if (waiting.isOver) return;
-  const { untilAvailable } = await import('../install/apply.ts');
+  const { untilAvailable, untilStarted } = await import('../install/await-pods.ts');
+  const { installedSite } = await import('../kube/installation.ts');
   const { SystemClock } = await import('../../runtime/clock.ts');
   let said = '';
   const onWaiting = (text: string): void => {
@@ -131,26 +150,34 @@ async function waitForPods(
     said = text;
   };
   const deployments = manifests.filter(({ kind }) => kind === 'Deployment');
-  const { signal } = waiting;
-  await waiting.orSay(untilAvailable(kube, deployments, { clock: new SystemClock(), signal, onWaiting }), {
+  const [controllers] = deployments; // before the gateways, which start with its CA
+  const { isAuthority, isEnrolled } = await installedSite(kube, namespace);
+  const init = { clock: new SystemClock(), signal: waiting.signal, onWaiting };
+  const pods =
+    isAuthority || isEnrolled || controllers === undefined
+      ? untilAvailable(kube, deployments, init)
+      : untilStarted(kube, controllers, init);
+  await waiting.orSay(pods, {
     message: `not all pods are there after ${wait}`,
-    hint: 'kubectl -n NAMESPACE describe pods tells why',
+    hint: `it is installed; kubectl -n ${namespace} describe pods tells what they wait for`,
   });
 }
 
-function nextSteps({
-  authority,
-  cluster,
-  namespace,
-}: {
-  authority: boolean;
-  cluster: string;
-  namespace: string;
-}): string {
-  const exec = `kubectl -n ${namespace} exec deploy/isthmus-controller -- `;
-  if (authority)
-    return `cluster ${cluster} is the authority. A token for each further cluster:\n  ${exec}isthmus token create --cluster NAME`;
-  return `cluster ${cluster} waits for a join token of the authority:\n  isthmus join --kubernetes --token-file FILE`;
+/** Commands to be copied: they name the same cluster as this one did. */
+function nextSteps({ authority, cluster }: InstallValues, { namespace, context, kubeconfig }: KubeOptions): string {
+  const same = [
+    ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig]),
+    ...(context === undefined ? [] : ['--context', context]),
+  ];
+  const kubectl = ['kubectl', ...same, '-n', namespace].join(' ');
+  if (authority) {
+    return `cluster ${cluster} is the authority. A token for each further cluster:
+  ${kubectl} exec deploy/isthmus-controller -- isthmus token create --cluster NAME`;
+  }
+  const where = namespace === DEFAULT_NAMESPACE ? same : [...same, '--namespace', namespace];
+  const join = ['isthmus', 'join', '--kubernetes', ...where].join(' ');
+  return `cluster ${cluster} joins with a token of the authority, unless it has joined already:
+  ${join} --token-file FILE`;
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

@@ -4,6 +4,7 @@ import { errorText } from '../../runtime/errors.ts';
 import { UsageError } from '../exit.ts';
 import { addEnrolOptions, type EnrolOptions, newSite } from '../enrol-options.ts';
 import type { Io } from '../io.ts';
+import type { Asking } from '../kube/join.ts';
 import { addKubeOptions, openKube } from '../kube-options.ts';
 
 /** `isthmus join` */
@@ -58,7 +59,10 @@ async function joinClusterset(options: JoinOptions, io: Io): Promise<void> {
   const token = parseToken(await tokenText(options));
   if (!token.ok) throw new UsageError(token.message, 'make one on the authority: isthmus token create --cluster NAME');
   const { cluster, clustersetDomain } = token.value;
-  if (options.kubernetes === true) return joinInKubernetes(options, { cluster, text: token.value.reveal() }, io);
+  if (options.kubernetes === true) {
+    const text = token.value.reveal();
+    return joinInKubernetes(options, { cluster, clusterset: clustersetDomain, text }, io);
+  }
   const { joinSite } = await import('../enrol.ts');
   const store = await siteStores(options, token.value.store, io);
   const facts = { cluster, clusterset: clustersetDomain, store, authority: false, dev: false };
@@ -78,7 +82,7 @@ async function joinClusterset(options: JoinOptions, io: Io): Promise<void> {
 
 async function joinInKubernetes(
   options: JoinOptions,
-  { cluster, text }: { readonly cluster: string; readonly text: string },
+  { cluster, clusterset, text }: { readonly cluster: string; readonly clusterset: string; readonly text: string },
   io: Io,
 ): Promise<void> {
   const { waitSignal } = await import('../kube/wait.ts');
@@ -88,14 +92,42 @@ async function joinInKubernetes(
   const wait = waitSignal(options.wait, io);
   const { namespace } = options;
   const asking = { kube, namespace, clock: new SystemClock(), signal: wait.signal };
+  await mayJoin(asking, { cluster, clusterset });
   await putJoinToken(asking, text);
-  io.stderr.write(`token handed over in namespace ${namespace}, waiting for its controller\n`);
+  io.stderr.write(`token of cluster ${cluster} handed over in namespace ${namespace}\n`);
   if (wait.isOver) return;
+  io.stderr.write('waiting for its controller\n');
   await wait.orSay(untilTokenUsed(asking), {
     message: `cluster ${cluster} has not joined after ${options.wait}`,
     hint: `kubectl -n ${namespace} logs deploy/isthmus-controller tells what it waits for`,
   });
   io.stderr.write(`cluster ${cluster} joined\n`);
+}
+
+/** A token that no controller would take is not put there. @throws UsageError */
+async function mayJoin(
+  { kube, namespace }: Pick<Asking, 'kube' | 'namespace'>,
+  token: { readonly cluster: string; readonly clusterset: string },
+): Promise<void> {
+  const { installedSite } = await import('../kube/installation.ts');
+  const there = await installedSite(kube, namespace);
+  for (const what of ['cluster', 'clusterset'] as const) {
+    const name = there[what];
+    if (name === undefined || name === token[what]) continue;
+    throw new UsageError(
+      `the token is for ${what} ${token[what]}, and ${name} is installed there`,
+      what === 'cluster' ? '--context names another cluster of the kubeconfig' : 'the names are given by `isthmus install`',
+    );
+  }
+  if (there.isAuthority) {
+    throw new UsageError('the authority does not join: it founded its clusterset itself', 'give the token to a member');
+  }
+  if (there.isEnrolled) {
+    throw new UsageError(
+      `cluster ${token.cluster} has joined already`,
+      'nothing is to be done; to begin anew: isthmus leave --kubernetes, then join with a new token',
+    );
+  }
 }
 
 async function siteStores({ store }: JoinOptions, ofToken: string, io: Io): Promise<readonly string[]> {

@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { askController, ControllerUnreachableError, stateDirOption } from '../admin-client.ts';
 import { EXIT, ExitError, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
+import type { Asking } from '../kube/join.ts';
 import { addKubeOptions, openKube } from '../kube-options.ts';
+import { OWN_NAMES } from '../../kubernetes/names.ts';
 
 /** `isthmus leave` */
 interface LeaveOptions {
@@ -69,16 +71,34 @@ async function leaveKubernetes(options: LeaveOptions, io: Io): Promise<void> {
   const wait = waitSignal(options.timeout, io);
   const { namespace } = options;
   const asking = { kube, namespace, clock: new SystemClock(), signal: wait.signal };
+  await mayLeave(asking);
   await askToLeave(asking);
-  if (wait.isOver) return;
+  if (wait.isOver) {
+    io.stderr.write(`asked to leave; ConfigMap ${OWN_NAMES.leave} in ${namespace} is gone when it has left\n`);
+    return;
+  }
   await wait.orSay(
     untilLeft(asking, (state) => void io.stderr.write(`${state}\n`)),
     {
       message: `the cluster has not left after ${options.timeout}`,
-      hint: `the controller goes on; kubectl -n ${namespace} get configmap isthmus-leave -o yaml tells how far it is`,
+      hint: `a controller that runs goes on; kubectl -n ${namespace} get configmap ${OWN_NAMES.leave} -o yaml tells how far it is`,
     },
   );
   io.stdout.write('the cluster has left, and nothing of it is kept there\n');
+}
+
+/** @throws UsageError for a cluster that cannot leave, or is in no clusterset */
+async function mayLeave({ kube, namespace }: Pick<Asking, 'kube' | 'namespace'>): Promise<void> {
+  const { installedSite } = await import('../kube/installation.ts');
+  const { isAuthority, isEnrolled, isLeaving } = await installedSite(kube, namespace);
+  if (isAuthority) {
+    throw new UsageError(
+      'the authority cannot leave: its clusterset would admit and remove nobody any more',
+      'its members leave; then take the installation and the namespace away',
+    );
+  }
+  if (isEnrolled || isLeaving) return;
+  throw new UsageError('this cluster is in no clusterset', `take the installation away, with namespace ${namespace}`);
 }
 
 /** The controller waits for a store itself. */

@@ -1,10 +1,9 @@
 import type { Manifest } from '../../deploy/manifests/common.ts';
 import { KubeApiError, type KubeTransport } from '../../kubernetes/api/transport.ts';
-import type { Clock } from '../../runtime/clock.ts';
 import { IsthmusError } from '../../runtime/errors.ts';
 import { pathOfManifest } from './targets.ts';
 
-/** Server-side apply of an installation, one object after the other, each told as it is done. */
+/** Server-side apply of an installation, one object after the other, each told as it is done. Nothing is ever deleted. */
 export const INSTALL_MANAGER = 'isthmus-install';
 
 export interface ApplyOptions {
@@ -13,12 +12,18 @@ export interface ApplyOptions {
   readonly onApplied: (manifest: Manifest) => void;
 }
 
+/** Exists in every cluster. */
+const STAND_IN_NAMESPACE = 'default';
+const OPERATOR_GROUP = 'monitoring.coreos.com/';
+
 export class InstallRefusedError extends IsthmusError {
-  constructor({ kind, metadata: { name } }: Manifest, cause: KubeApiError) {
+  constructor({ apiVersion, kind, metadata: { name } }: Manifest, cause: KubeApiError) {
     super('install-refused', `${kind} ${name}: ${cause.message}`, {
       cause,
       ...(cause.reason === 'Forbidden' ? { hint: 'installing needs the rights of a cluster administrator' } : {}),
-      ...(cause.reason === 'Conflict' ? { hint: 'another tool manages this field: take it away there first' } : {}),
+      ...(cause.reason === 'NotFound' && apiVersion.startsWith(OPERATOR_GROUP)
+        ? { hint: 'the Prometheus operator is not there: install it first, or --set serviceMonitor.enabled=false' }
+        : {}),
     });
   }
 }
@@ -49,36 +54,30 @@ async function apply(transport: KubeTransport, manifest: Manifest, { dryRun }: A
   });
 }
 
-const LOOK_EVERY_MS = 1_000;
-
-/** Waits until both Deployments have the replicas that they should. @throws the signal's reason */
-export async function untilAvailable(
+/**
+ * A dry run finds nothing in a namespace that does not exist yet: there the objects are checked as if they were for another
+ * one, whose quotas and policies are not theirs.
+ */
+export async function dryRunPlace(
   transport: KubeTransport,
-  deployments: readonly Manifest[],
-  { clock, signal, onWaiting }: { clock: Clock; signal: AbortSignal; onWaiting: (text: string) => void },
-): Promise<void> {
-  for (const deployment of deployments) {
-    for (;;) {
-      const read = await transport.call({ method: 'GET', path: pathOfManifest(deployment), signal });
-      const { generation, wanted, observed, available } = standing(read);
-      if (observed >= generation && available >= wanted) break;
-      onWaiting(`${deployment.metadata.name}: ${available} of ${wanted} available`);
-      await clock.sleep(LOOK_EVERY_MS, signal);
-    }
-  }
+  manifests: readonly Manifest[],
+): Promise<{ readonly manifests: readonly Manifest[]; readonly isElsewhere: boolean }> {
+  const namespace = manifests.find(({ kind }) => kind === 'Namespace');
+  if (namespace === undefined || (await isThere(transport, namespace))) return { manifests, isElsewhere: false };
+  const moved = manifests.map((manifest) => {
+    const { metadata } = manifest;
+    if (metadata.namespace === undefined) return manifest;
+    return { ...manifest, metadata: { ...metadata, namespace: STAND_IN_NAMESPACE } };
+  });
+  return { manifests: moved, isElsewhere: true };
 }
 
-/** The server's own object, of which only these four numbers are read; absent ones are 0. */
-function standing(read: unknown) {
-  const { metadata, spec, status } = read as {
-    readonly metadata?: { readonly generation?: number };
-    readonly spec?: { readonly replicas?: number };
-    readonly status?: { readonly observedGeneration?: number; readonly availableReplicas?: number };
-  };
-  return {
-    generation: metadata?.generation ?? 0,
-    wanted: spec?.replicas ?? 1,
-    observed: status?.observedGeneration ?? 0,
-    available: status?.availableReplicas ?? 0,
-  };
+async function isThere(transport: KubeTransport, manifest: Manifest): Promise<boolean> {
+  try {
+    await transport.call({ method: 'GET', path: pathOfManifest(manifest) });
+    return true;
+  } catch (error) {
+    if (error instanceof KubeApiError && error.reason === 'NotFound') return false;
+    throw error;
+  }
 }

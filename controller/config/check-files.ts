@@ -1,6 +1,7 @@
 import type { Finding } from '../../runtime/errors.ts';
 import { parseDocuments, type SourceDocument } from '../../sources/documents/parse.ts';
 import { findingAt, validate } from '../../sources/documents/validate.ts';
+import { type DecisionKind, isDecisionKind, readDecision } from '../../sources/decision.ts';
 import { emptyFile, kindOf } from '../../sources/file-content.ts';
 import { readService } from '../../sources/service.ts';
 import { siteProblems } from './site-checks.ts';
@@ -16,34 +17,46 @@ export interface SourceFile {
 export interface SortedDocuments {
   readonly sites: readonly SourceDocument[];
   readonly services: readonly SourceDocument[];
+  readonly decisions: readonly DecisionDocument[];
   readonly findings: readonly Finding[];
+}
+
+/** A document that decides about services. */
+export interface DecisionDocument {
+  readonly kind: DecisionKind;
+  readonly document: SourceDocument;
 }
 
 export function sortDocuments({ file, text }: SourceFile): SortedDocuments {
   const { documents, findings: syntax } = parseDocuments(text, file);
   const sites: SourceDocument[] = [];
   const services: SourceDocument[] = [];
+  const decisions: DecisionDocument[] = [];
   const findings = [...syntax];
   if (documents.length === 0 && syntax.length === 0) findings.push(emptyFile(file));
   for (const document of documents) {
     const kind = kindOf(document);
     if (!kind.known) findings.push(kind.finding);
     else if (kind.kind === 'Site') sites.push(document);
+    else if (isDecisionKind(kind.kind)) decisions.push({ kind: kind.kind, document });
     else services.push(document);
   }
-  return { sites, services, findings };
+  return { sites, services, decisions, findings };
 }
 
 export interface FilesReport {
   readonly findings: readonly Finding[];
   readonly sites: number;
   readonly services: number;
+  /** Grants, failover policies, clustersets. */
+  readonly decisions: number;
 }
 
 export function checkFiles(files: readonly SourceFile[]): FilesReport {
   const findings: Finding[] = [];
   const sites: SourceDocument[] = [];
   const services: SourceDocument[] = [];
+  const decisions: DecisionDocument[] = [];
   for (const file of files) {
     const sorted = sortDocuments(file);
     const inFile = [...sorted.findings];
@@ -52,12 +65,15 @@ export function checkFiles(files: readonly SourceFile[]): FilesReport {
       inFile.push(...(result.ok ? [] : result.findings), ...siteProblems(site));
     }
     inFile.push(...sorted.services.flatMap((service) => readService(service).findings));
+    inFile.push(...sorted.decisions.flatMap(({ document, kind }) => readDecision(document, kind).findings));
+    inFile.push(...duplicateDecisions(sorted.decisions, decisions));
     inFile.push(...duplicateClusters(sorted.sites, sites), ...duplicateServices(sorted.services, services));
     findings.push(...byLine(inFile));
     sites.push(...sorted.sites);
     services.push(...sorted.services);
+    decisions.push(...sorted.decisions);
   }
-  return { findings, sites: sites.length, services: services.length };
+  return { findings, sites: sites.length, services: services.length, decisions: decisions.length };
 }
 
 /** Two sites that call themselves by one cluster name would fight for one identity. */
@@ -72,6 +88,17 @@ function duplicateServices(services: readonly SourceDocument[], before: readonly
   return duplicates(services, before, 'DuplicateService', (document) => {
     const { name, namespace = 'default' } = metadataOf(document);
     return typeof name === 'string' ? `service ${String(namespace)}/${name}` : undefined;
+  });
+}
+
+function duplicateDecisions(decisions: readonly DecisionDocument[], before: readonly DecisionDocument[]): Finding[] {
+  const kinds = new Map([...before, ...decisions].map(({ document, kind }) => [document, kind]));
+  const documents = (of: readonly DecisionDocument[]) => of.map(({ document }) => document);
+  return duplicates(documents(decisions), documents(before), 'Duplicate', (document) => {
+    const { name, namespace = 'default' } = metadataOf(document);
+    const kind = kinds.get(document);
+    if (typeof name !== 'string' || kind === undefined) return undefined;
+    return kind === 'ClusterSet' ? `${kind} ${name}` : `${kind} ${String(namespace)}/${name}`;
   });
 }
 

@@ -3,6 +3,7 @@ import type { Finding } from '../../runtime/errors.ts';
 import { formatPath, type SourceDocument } from '../../sources/documents/parse.ts';
 import { API_VERSION, findingAt, type OriginOf, validate } from '../../sources/documents/validate.ts';
 import { readSmallFile } from '../../sources/read-file.ts';
+import { readDecision } from '../../sources/decision.ts';
 import { readService } from '../../sources/service.ts';
 import { byLine, duplicateClusters, type SortedDocuments, sortDocuments } from './check-files.ts';
 import { type Environment, type Flags, mistypedVariables, override } from './overrides.ts';
@@ -47,7 +48,7 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
 /** Stands for the file in findings when there is none. */
 const NOWHERE = 'flags';
 
-const NO_FILE: SortedDocuments = { sites: [], services: [], findings: [] };
+const NO_FILE: SortedDocuments = { sites: [], services: [], decisions: [], findings: [] };
 
 function evaluate(documents: SortedDocuments, file: string | undefined, inputs: ConfigInputs): LoadedConfig {
   const site = documents.sites[0] ?? emptySite(file ?? NOWHERE);
@@ -60,14 +61,16 @@ function evaluate(documents: SortedDocuments, file: string | undefined, inputs: 
       ...(result.ok ? [] : result.findings.map(withoutFile)),
       ...siteProblems(document, originOf).map(withoutFile),
       ...documents.services.flatMap((service) => readService(service).findings),
+      ...documents.decisions.flatMap(({ document, kind }) => readDecision(document, kind).findings),
     ]),
     ...mistypedVariables(inputs.env),
   ];
   if (!result.ok || findings.some(({ severity }) => severity === 'error')) return { ok: false, findings };
   const cwd = inputs.cwd ?? process.cwd();
   const config = toSiteConfig(result.value, resolver(file, cwd, originOf));
-  // Services that stand beside the Site are meant to be served: their file is one more services file.
-  const ownServices = file === undefined || documents.services.length === 0 ? [] : [resolve(cwd, file)];
+  // What stands beside the Site is meant to count: the file is one more services file.
+  const hasOwn = documents.services.length + documents.decisions.length > 0;
+  const ownServices = file === undefined || !hasOwn ? [] : [resolve(cwd, file)];
   const services = [...new Set([...config.services, ...ownServices])];
   return { ok: true, config: { ...config, services }, findings, originOf };
 }

@@ -9,6 +9,7 @@ import {
 } from '../../kubernetes/api/resources.ts';
 import { Applier } from '../../kubernetes/apply/applier.ts';
 import type { ObjectRef } from '../../kubernetes/apply/desired.ts';
+import { EventRecorder } from '../../kubernetes/events/event-recorder.ts';
 import { PresentIndex } from '../../kubernetes/imports/present.ts';
 import type { Reflector } from '../../kubernetes/list-watch/reflector.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '../../kubernetes/names.ts';
@@ -21,7 +22,9 @@ import type { Controller } from '../controller.ts';
 import { DnsDesk } from './dns-desk.ts';
 import { ExportStatus } from './export-status.ts';
 import { ImportDesk } from './import-desk.ts';
+import { clustersetFacts } from './clusterset-facts.ts';
 import type { KubernetesPart } from './part.ts';
+import { PolicyDesk } from './policy-desk.ts';
 
 /**
  * What a controller writes into its cluster: imports with their Services and slices, and the status of what users wrote.
@@ -43,8 +46,10 @@ const RECHECK_EVERY_MS = 10 * 60 * 1_000;
 export class ClusterWriter implements AsyncDisposable {
   readonly #components: ClusterWriterComponents;
   readonly #applier: Applier;
+  readonly #events: EventRecorder;
   readonly #imports: ImportDesk;
   readonly #exports: ExportStatus;
+  readonly #policies: PolicyDesk;
   readonly #dns: DnsDesk | undefined;
   readonly #closing = new AsyncDisposableStack();
   #timer: Timer | undefined;
@@ -63,11 +68,25 @@ export class ClusterWriter implements AsyncDisposable {
       },
       mayWrite: () => controller.role.mayWrite,
     });
+    const mayWrite = (): boolean => controller.role.mayWrite;
+    this.#events = new EventRecorder(
+      { ...components, transport: part.transport },
+      {
+        reporter: {
+          controller: 'isthmus.dev/controller',
+          instance: controller.config.replica ?? controller.config.cluster,
+        },
+      },
+    );
     const { derived } = controller.engine;
-    const shared = { ...components, applier: this.#applier, present };
+    const shared = { ...components, applier: this.#applier, present, events: this.#events, mayWrite };
     const { config } = controller;
     this.#imports = new ImportDesk(shared, { config, derived, isComplete: () => controller.firstSync.complete });
     this.#exports = new ExportStatus(shared, { derived });
+    this.#policies = new PolicyDesk(shared, {
+      ...config,
+      facts: () => clustersetFacts(controller, { source: part.source, nowMonotonicMs: components.clock.monotonicMs() }),
+    });
     const { reflectors } = part;
     this.#dns = part.config.dns
       ? new DnsDesk({ ...components, reflectors }, { listen: part.config.dnsListen })
@@ -83,15 +102,18 @@ export class ClusterWriter implements AsyncDisposable {
     const { imports, statuses } = part.reflectors;
     this.#imports.start();
     this.#exports.start();
-    for (const reflector of [...Object.values(imports), statuses.exports]) {
+    this.#policies.start();
+    for (const reflector of [...Object.values(imports), statuses.exports, statuses.grants, statuses.peers]) {
       reflector.start();
       this.#closing.defer(() => reflector.close());
     }
+    this.#closing.defer(() => this.#events.close());
     this.#closing.defer(() => this.#end());
     this.#closing.defer(
       controller.onDerived.add((derived) => {
         this.#imports.derived(derived);
         this.#exports.derived(derived);
+        this.#policies.derived(derived);
       }),
     );
     this.#closing.defer(controller.onPublished.add((records) => this.#exports.published(records)));
@@ -115,8 +137,10 @@ export class ClusterWriter implements AsyncDisposable {
   async untilCleared(): Promise<void> {
     const { clock, part } = this.#components;
     const { imports, services, slices } = part.reflectors.imports;
+    const { peers } = part.reflectors.statuses;
     const isOurs = (object: KubeObject): boolean => object.metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY;
-    while (services.objects.size + slices.objects.size > 0 || [...imports.objects.values()].some(isOurs)) {
+    const shared = (): readonly KubeObject[] => [...imports.objects.values(), ...peers.objects.values()];
+    while (services.objects.size + slices.objects.size > 0 || shared().some(isOurs)) {
       await clock.sleep(CLEARED_LOOK_MS);
     }
     await this.settled();
@@ -136,6 +160,7 @@ export class ClusterWriter implements AsyncDisposable {
   #end(): void {
     this.#imports.close();
     this.#exports.close();
+    this.#policies.close();
     this.#applier.close();
   }
 }

@@ -2,11 +2,13 @@ import type { ServiceKey } from '../../federation/model/ids.ts';
 import type { ServiceConflict } from '../../federation/model/state.ts';
 import { serviceRecordKey } from '../../federation/model/record-keys.ts';
 import type { RecordBytes } from '../../federation/model/records.ts';
-import type { ObjectKey } from '../../kubernetes/api/objects.ts';
+import type { ObjectKey, WantedCondition } from '../../kubernetes/api/objects.ts';
 import { SERVICE_EXPORTS } from '../../kubernetes/api/resources.ts';
 import type { Applier } from '../../kubernetes/apply/applier.ts';
 import type { ObjectRef } from '../../kubernetes/apply/desired.ts';
+import type { EventRecorder } from '../../kubernetes/events/event-recorder.ts';
 import { exportConditions } from '../../kubernetes/exports/conditions.ts';
+import { exportOccurrences } from '../../kubernetes/exports/export-events.ts';
 import type { Derived } from '../derive.ts';
 import type { KubernetesPart } from './part.ts';
 
@@ -17,6 +19,8 @@ import type { KubernetesPart } from './part.ts';
 export interface ExportStatusComponents {
   readonly applier: Applier;
   readonly part: Pick<KubernetesPart, 'services' | 'reflectors'>;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly mayWrite: () => boolean;
 }
 
 const NO_CONFLICTS: readonly ServiceConflict[] = [];
@@ -25,6 +29,8 @@ export class ExportStatus {
   readonly #components: ExportStatusComponents;
   readonly #undo: (() => void)[] = [];
   #derived: Derived;
+  /** As they were wanted last: Events tell of changes. */
+  readonly #told = new Map<ObjectKey, readonly WantedCondition[]>();
   /** Of each exported service the octets that a store has confirmed. */
   #published: ReadonlyMap<string, RecordBytes> = new Map();
 
@@ -79,10 +85,16 @@ export class ExportStatus {
     const { applier, part } = this.#components;
     const verdict = part.services.exports.get(key);
     if (verdict === undefined) {
+      this.#told.delete(key);
       applier.forget(refOf(key));
       return;
     }
-    const { own, state } = this.#derived;
+    const { own, state, world } = this.#derived;
+    if (world.leaving === true) {
+      // Nobody will be here to tell what becomes of it.
+      applier.want({ ref: refOf(key), status: { conditions: [] } });
+      return;
+    }
     const record = serviceRecordKey(key);
     const failed = own.findings.find(({ message }) => message.includes(JSON.stringify(record)));
     const conditions = exportConditions({
@@ -92,6 +104,11 @@ export class ExportStatus {
       // A key of an export is that of its service.
       conflicts: state.services.get(key as ServiceKey)?.conflicts ?? NO_CONFLICTS,
     });
+    const { events, mayWrite } = this.#components;
+    if (mayWrite()) {
+      for (const occurrence of exportOccurrences(verdict, conditions, this.#told.get(key))) events.record(occurrence);
+    }
+    this.#told.set(key, conditions);
     if (conditions.length === 0) applier.forget(refOf(key));
     else applier.want({ ref: refOf(key), status: { conditions } });
   }

@@ -1,13 +1,13 @@
 import type { LeaseBoard } from '../../federation/store/contract.ts';
 import type { GatewayRecord } from '../../federation/model/records.ts';
 import { openStore } from '../../federation/store/open.ts';
-import type { KubeTransport } from '../../kubernetes/api/transport.ts';
-import { openKubeTransport } from '../../kubernetes/client.ts';
+import type { KubeTransport, OpenKubeTransport } from '../../kubernetes/api/transport.ts';
 import { KubeLeaseBoard } from '../../kubernetes/lease/lease-board.ts';
 import { OWN_NAMES } from '../../kubernetes/names.ts';
 import type { GatewayWatch } from '../../kubernetes/source/gateway-watch.ts';
 import type { PolicyWatch } from '../../kubernetes/source/policy-watch.ts';
 import type { KubernetesSource } from '../../kubernetes/source/kubernetes-source.ts';
+import { openPodTransport } from '../../kubernetes/service-account.ts';
 import { TokenReviewer } from '../../kubernetes/token-review.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -66,7 +66,7 @@ export async function openKubernetes(
   const { kubernetes, replica } = init;
   const { namespace } = kubernetes;
   await using opened = new AsyncDisposableStack();
-  const transport = openKubeTransport({ kubeconfig: kubernetes.kubeconfig }, components);
+  const transport = await openTransport(kubernetes, components);
   opened.defer(() => transport.close());
   const board = new KubeLeaseBoard({ ...components, transport }, { namespace, objectName: () => OWN_NAMES.lease });
   const folder = stateFolder(config.stateDir, replica);
@@ -104,6 +104,16 @@ export async function openKubernetes(
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** What reads kubeconfig files is large, and no pod needs it. */
+async function openTransport(
+  { kubeconfig }: KubernetesConfig,
+  components: OpenKubernetesComponents,
+): Promise<OpenKubeTransport> {
+  if (kubeconfig === undefined) return openPodTransport(components, { env: process.env, userAgent: 'isthmus' });
+  const { openKubeTransport } = await import('../../kubernetes/client.ts');
+  return openKubeTransport({ kubeconfig }, components);
 }
 
 export { GATEWAY_RECORD_NAME };

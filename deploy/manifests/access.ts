@@ -2,7 +2,7 @@ import { OWN_NAMES } from '../../kubernetes/names.ts';
 import { clusterWideName, inNamespace, labels, type Installation, type Manifest } from './common.ts';
 
 /**
- * The rights of the controllers; gateways have none. Least privilege is proved by `tests/kube/rights`: every rule here is
+ * The rights of the controllers; gateways have none. Least privilege is proved by `tests/kube/sites`: every rule here is
  * used, and nothing is asked for that is not here. No secrets outside the own namespace.
  */
 const RBAC = 'rbac.authorization.k8s.io/v1';
@@ -46,8 +46,11 @@ export const NAMESPACE_RULES: readonly Rule[] = [
     apiGroups: [''],
     resources: ['secrets'],
     resourceNames: [OWN_NAMES.keys, OWN_NAMES.journal, OWN_NAMES.joinToken],
-    verbs: ['get', 'update', 'delete'],
+    verbs: ['get'],
   },
+  // The journal is the authority's, which cannot leave its clusterset; a token is written by others.
+  { apiGroups: [''], resources: ['secrets'], resourceNames: [OWN_NAMES.keys, OWN_NAMES.journal], verbs: ['update'] },
+  { apiGroups: [''], resources: ['secrets'], resourceNames: [OWN_NAMES.keys, OWN_NAMES.joinToken], verbs: ['delete'] },
   {
     apiGroups: [''],
     resources: ['configmaps'],

@@ -33,6 +33,11 @@ export interface KubeTransport {
   lines(request: KubeRequest): AsyncIterable<string>;
 }
 
+/** A transport that holds connections until it is closed. */
+export interface OpenKubeTransport extends KubeTransport {
+  close(): void;
+}
+
 /** The server's `Status` object, in short. */
 export class KubeApiError extends IsthmusError {
   /** HTTP status code. */

@@ -11,16 +11,19 @@ export class ApplierMetrics {
   readonly #waiting: GaugeHandle;
 
   constructor(metrics: Metrics) {
-    this.#writes = metrics.counter('isthmus_kube_writes_total', 'Writes to the API server of the own cluster.', [
+    this.#writes = metrics.counter('isthmus_kubernetes_writes_total', 'Writes to the API server of the own cluster.', [
       'resource',
       'verb',
       'outcome',
     ]);
     this.#targets = metrics.gauge(
-      'isthmus_kube_objects_wanted',
+      'isthmus_kubernetes_objects_wanted',
       'Objects that this controller keeps as they shall be.',
     );
-    this.#waiting = metrics.gauge('isthmus_kube_writes_waiting', 'Objects that wait for their turn to be written.');
+    this.#waiting = metrics.gauge(
+      'isthmus_kubernetes_writes_waiting',
+      'Objects that wait for their turn to be written.',
+    );
   }
 
   wrote(resource: Resource, verb: WriteVerb): void {

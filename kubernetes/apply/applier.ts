@@ -10,7 +10,7 @@ import { ApplierMetrics } from './applier-metrics.ts';
 import { type Desired, type ObjectId, type ObjectRef, objectId, type Removal } from './desired.ts';
 import { ForeignObjectError, ObjectWriter } from './object-writer.ts';
 import { setbackOf } from './setback.ts';
-import { Target, type Want } from './target.ts';
+import { ECHO_WAIT_MS, Target, type Want } from './target.ts';
 
 /**
  * Keeps objects as they shall be. Planners say what (the newest word counts), reflectors what is; one write at a time for
@@ -38,6 +38,9 @@ const DEFAULT_CONCURRENCY = 8;
 const OBJECTS_MAX = 500_000;
 
 type WantOf<Kind extends Want['kind']> = Extract<Want, { readonly kind: Kind }>;
+
+/** Resource versions before and after a write, or why there was none. */
+type Versions = 'as wanted' | 'awaited' | readonly (string | undefined)[];
 
 /** An object that cannot be written, and will be tried again. */
 export interface Problem {
@@ -98,7 +101,7 @@ export class Applier {
     const id = objectId(ref);
     const target = this.#targets.get(id);
     if (target === undefined) return;
-    if (this.#components.present(ref) === undefined) target.forgetEcho();
+    if (this.#components.present(ref) === undefined) target.vanished();
     this.#mark(id);
   }
 
@@ -150,36 +153,51 @@ export class Applier {
     target.cancelRetry();
     const { want } = target;
     try {
-      if (want.kind === 'apply') await this.#apply(target, want);
-      else await this.#remove(id, target, want);
+      const versions = want.kind === 'apply' ? await this.#apply(target, want) : await this.#remove(id, target, want);
+      if (this.#closed || this.#targets.get(id) !== target) return;
       this.#setProblem(id, undefined);
-      if (target.want === want) target.calm();
+      if (target.want !== want) return;
+      target.calm();
+      if (versions !== 'as wanted') this.#awaitEcho(id, target, versions);
     } catch (error) {
       this.#failed(id, target, error);
     }
     this.#level();
   }
 
-  async #apply(target: Target, want: WantOf<'apply'>): Promise<void> {
+  async #apply(target: Target, want: WantOf<'apply'>): Promise<Versions> {
     const { desired } = want;
     const present = this.#components.present(desired.ref);
     // One that is being deleted is told of again when it is gone.
-    if (present?.metadata.deletionTimestamp !== undefined) return;
-    if (target.isSettled(present, this.#nowMs())) return;
+    if (present?.metadata.deletionTimestamp !== undefined) return 'as wanted';
+    const echo = target.echoIn(present, this.#nowMs());
+    if (echo !== 'none') return echo === 'heard' ? 'as wanted' : 'awaited';
+    target.startWrite();
     const versions = await this.#writer.apply(desired, present);
-    if (versions.length > 0) target.wrote(want, [present?.metadata.resourceVersion, ...versions], this.#nowMs());
+    return versions.length > 0 ? [present?.metadata.resourceVersion, ...versions] : 'as wanted';
   }
 
-  async #remove(id: ObjectId, target: Target, want: WantOf<'remove'>): Promise<void> {
+  async #remove(id: ObjectId, target: Target, want: WantOf<'remove'>): Promise<Versions> {
     const { removal } = want;
     const present = this.#components.present(removal.ref);
     if (present === undefined || present.metadata.uid !== removal.uid) {
       if (this.#targets.get(id) === target) this.#drop(id);
-      return;
+      return 'as wanted';
     }
-    if (present.metadata.deletionTimestamp !== undefined || target.isSettled(present, this.#nowMs())) return;
+    if (present.metadata.deletionTimestamp !== undefined) return 'as wanted';
+    if (target.echoIn(present, this.#nowMs()) !== 'none') return 'awaited';
+    target.startWrite();
     await this.#writer.remove(removal);
-    target.wrote(want, [present.metadata.resourceVersion], this.#nowMs());
+    return [present.metadata.resourceVersion];
+  }
+
+  /**
+   * The watch will tell of what was written. Should its news have come before the answer to the write, as when a user deletes
+   * the object at once, nothing would ever make us look again.
+   */
+  #awaitEcho(id: ObjectId, target: Target, versions: Exclude<Versions, 'as wanted'>): void {
+    if (versions !== 'awaited') target.wrote(target.want, versions, this.#nowMs());
+    this.#retry(id, target, ECHO_WAIT_MS);
   }
 
   #failed(id: ObjectId, target: Target, error: unknown): void {

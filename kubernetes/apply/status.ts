@@ -17,9 +17,21 @@ export function statusToWrite(wanted: DesiredStatus, present: KubeObject, nowMs:
     completed(condition, conditionOf(status, condition.type), { nowMs, generation: present.metadata.generation }),
   );
   const isSame =
-    covers(status, wanted.fields ?? {}) &&
+    (!isEmpty(wanted) || isEmpty({ conditions: status.conditions ?? [] })) &&
+    (wanted.fields === undefined || covers(status, wanted.fields)) &&
     conditions.every((condition) => covers(conditionOf(status, condition.type), condition));
   return isSame ? undefined : { ...wanted.fields, conditions };
+}
+
+/** A wish to take everything of ours away; the server knows from its field manager what that is. */
+function isEmpty({
+  fields,
+  conditions,
+}: {
+  readonly fields?: unknown;
+  readonly conditions: readonly unknown[];
+}): boolean {
+  return fields === undefined && conditions.length === 0;
 }
 
 function completed(

@@ -20,8 +20,8 @@ export const ECHO_WAIT_MS = 10_000;
 /** Our last write, of which the watch will tell: until then what is known of the object is older than it. */
 interface Echo {
   readonly want: Want;
-  /** Resource versions of the object before the write and after it. */
-  readonly versions: ReadonlySet<string>;
+  /** Resource versions of the object before the write and after it, in their order. */
+  readonly versions: readonly string[];
   readonly untilMs: number;
 }
 
@@ -29,6 +29,7 @@ interface Echo {
 export class Target {
   #want: Want;
   #echo: Echo | undefined;
+  #hasVanished = false;
   #timer: Timer | undefined;
   readonly #random: Random;
   #busy: Backoff | undefined;
@@ -57,25 +58,38 @@ export class Target {
     this.#refused = undefined;
   }
 
+  /** A write leaves: what is seen from now on may come after it. */
+  startWrite(): void {
+    this.#hasVanished = false;
+  }
+
   /** `want` is what was written: there may be a newer one by now. */
   wrote(want: Want, versions: Iterable<string | undefined>, nowMs: number): void {
+    // Made by us and deleted by a user before the server's answer got here: nothing more will be told of that write.
+    if (this.#hasVanished) return;
     this.#echo = {
       want,
-      versions: new Set([...versions].map((version) => version ?? '')),
+      versions: [...versions].map((version) => version ?? ''),
       untilMs: nowMs + ECHO_WAIT_MS,
     };
   }
 
-  /** True while what is known of the object is either older than our last write, or just that write. */
-  isSettled(present: KubeObject | undefined, nowMs: number): boolean {
+  /**
+   * `awaited`: what is known of the object is older than our last write. `heard`: it is just that write, so there is nothing to
+   * do, and if the server made something else of it there is nothing to be done.
+   */
+  echoIn(present: KubeObject | undefined, nowMs: number): 'none' | 'awaited' | 'heard' {
     const echo = this.#echo;
-    if (echo === undefined || echo.want !== this.#want || nowMs > echo.untilMs) return false;
-    return echo.versions.has(present?.metadata.resourceVersion ?? '');
+    if (echo === undefined || echo.want !== this.#want || nowMs >= echo.untilMs) return 'none';
+    const version = present?.metadata.resourceVersion ?? '';
+    if (!echo.versions.includes(version)) return 'none';
+    return version === echo.versions.at(-1) ? 'heard' : 'awaited';
   }
 
   /** The object was seen to vanish: no write of ours is on its way any more. */
-  forgetEcho(): void {
+  vanished(): void {
     this.#echo = undefined;
+    this.#hasVanished = true;
   }
 
   retryInMs(kind: 'busy' | 'refused', atLeastMs = 0): number {

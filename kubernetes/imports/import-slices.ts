@@ -39,8 +39,11 @@ const HEADLESS_LABEL = 'service.kubernetes.io/headless';
  */
 export const SLICED_CLUSTERS_MAX = 16;
 
+/** Whether the import has slices with the MCS labels, or will have them as soon as it is there to own them. */
 export function isSliced({ service, reaches }: Pick<SliceInput, 'service' | 'reaches'>): boolean {
-  return service.type === 'Headless' || reaches.length <= SLICED_CLUSTERS_MAX;
+  const isHeadless = service.type === 'Headless';
+  if (!isHeadless && reaches.length > SLICED_CLUSTERS_MAX) return false;
+  return reaches.some((reach) => ('pods' in reach ? reach.pods.length > 0 : reach.kind === 'gateway' && !isHeadless));
 }
 
 export function derivedSlices(input: SliceInput, derived: Derived): readonly Desired[] {

@@ -31,6 +31,8 @@ export class ImportsWriter {
   #troubles: SortedMap<ServiceKey, string> = SortedMap.empty();
   /** By the id of the derived Service, whose trouble is shown on the import. */
   readonly #derived = new Map<ObjectId, ServiceKey>();
+  #isPlanning = false;
+  #isOutdated = false;
 
   constructor(components: ImportsWriterComponents) {
     this.#applier = components.applier;
@@ -58,7 +60,20 @@ export class ImportsWriter {
     this.#replan();
   }
 
+  /** Handing over a plan may end the trouble of an object, which is news: it waits until all of the plan is handed over. */
   #replan(): void {
+    this.#isOutdated = true;
+    if (this.#isPlanning) return;
+    this.#isPlanning = true;
+    try {
+      while (this.#isOutdated) this.#planOnce();
+    } finally {
+      this.#isPlanning = false;
+    }
+  }
+
+  #planOnce(): void {
+    this.#isOutdated = false;
     if (this.#wanted === undefined) return;
     const before = this.#plan;
     const input: ImportsInput = { ...this.#wanted, present: this.#present.byService, troubles: this.#troubles };
@@ -85,8 +100,9 @@ export class ImportsWriter {
     for (const { ref } of [...before.desired, ...before.surplus]) {
       const id = objectId(ref);
       if (cared.has(id)) continue;
-      this.#derived.delete(id);
       this.#applier.forget(ref);
+      // Afterwards: its trouble, when it had any, ends with it, or the service would come back with it one day.
+      this.#derived.delete(id);
     }
   }
 

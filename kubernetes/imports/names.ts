@@ -27,6 +27,12 @@ export function derivedName(key: ServiceKey): string {
   return `isthmus-${createHash('sha256').update(key).digest('hex').slice(0, HASH_DIGITS)}`;
 }
 
+/** Whether a Service or slice of that name is one that we make for the service. */
+export function isNamedFor(key: ServiceKey, name: string): boolean {
+  const derived = derivedName(key);
+  return name === derived || name.startsWith(`${derived}.`);
+}
+
 export function importRef(key: ServiceKey): ObjectRef {
   return { resource: SERVICE_IMPORTS, ...splitKey(key) };
 }

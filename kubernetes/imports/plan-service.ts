@@ -4,7 +4,7 @@ import type { MergedService } from '../../federation/model/state.ts';
 import type { Finding } from '../../runtime/errors.ts';
 import type { KubeObject } from '../api/objects.ts';
 import { ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICES, type Resource } from '../api/resources.ts';
-import { type Desired, isOurs, objectId, type Removal } from '../apply/desired.ts';
+import { type Desired, isOurs, type ObjectId, objectId, type Removal } from '../apply/desired.ts';
 import { type Derived, derivedOf, desiredDerived } from './derived-service.ts';
 import { carriedSlices, clusterSlices, derivedSlices, isSliced, type SliceInput } from './import-slices.ts';
 import { importStatus } from './import-status.ts';
@@ -66,8 +66,9 @@ function desiredOf(input: ServiceInput, service: MergedService, reaches: readonl
   const isImported = isHeadless || derived !== undefined || present?.import !== undefined || trouble !== undefined;
   if (!isImported) return desired;
   const owner = ownedByImport(key, present?.import);
-  const byCluster = owner !== undefined && isSliced(slices) ? clusterSlices(slices, owner) : [];
-  const status = importStatus({ ...slices, site, derived, trouble, sliced: byCluster.length > 0 });
+  const sliced = isSliced(slices);
+  const byCluster = owner !== undefined && sliced ? clusterSlices(slices, owner) : [];
+  const status = importStatus({ ...slices, site, derived, trouble, sliced });
   desired.push(desiredImport(service, derived, status), ...byCluster);
   if (derived !== undefined) desired.push(...derivedSlices(slices, derived));
   return desired;
@@ -87,7 +88,8 @@ function surplusOf(present: PresentImport | undefined, desired: readonly Desired
   const wanted = new Set(desired.map(({ ref }) => objectId(ref)));
   const all: readonly (readonly [Resource, KubeObject | undefined])[] = [
     [SERVICE_IMPORTS, present.import],
-    [SERVICES, present.service],
+    [SERVICES, isNeededAsOwner(present, wanted) ? undefined : present.service],
+    ...[...(present.strays?.values() ?? [])].map((stray) => [SERVICES, stray] as const),
     ...[...present.slices.values()].map((slice) => [ENDPOINT_SLICES, slice] as const),
   ];
   return all.flatMap(([resource, object]) => {
@@ -96,6 +98,20 @@ function surplusOf(present: PresentImport | undefined, desired: readonly Desired
     const ref = { resource, namespace, name };
     return wanted.has(objectId(ref)) ? [] : [{ ref, uid }];
   });
+}
+
+/**
+ * A service that becomes headless has no derived Service any more; the import does not go with it. While it still names
+ * the Service as its owner, the garbage collector would take it along.
+ */
+function isNeededAsOwner({ import: present, service }: PresentImport, wanted: ReadonlySet<ObjectId>): boolean {
+  if (present === undefined || service?.metadata.uid === undefined) return false;
+  const { namespace, name, ownerReferences = [] } = present.metadata;
+  const { uid } = service.metadata;
+  return (
+    wanted.has(objectId({ resource: SERVICE_IMPORTS, namespace, name })) &&
+    ownerReferences.some((owner) => owner.uid === uid)
+  );
 }
 
 function foreignFinding(key: ServiceKey): Finding {

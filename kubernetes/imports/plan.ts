@@ -3,7 +3,7 @@ import { compareText, type ServiceKey } from '../../federation/model/ids.ts';
 import { sameValue } from '../../federation/model/same-value.ts';
 import { SortedMap } from '../../federation/model/sorted-map.ts';
 import type { Finding } from '../../runtime/errors.ts';
-import type { Desired } from '../apply/desired.ts';
+import { type Desired, objectId } from '../apply/desired.ts';
 import type { ImportsInput } from './input.ts';
 import { splitKey } from './names.ts';
 import { NO_PLAN, planService, type ServicePlan } from './plan-service.ts';
@@ -94,8 +94,8 @@ function isNothing({ desired, surplus, findings }: ServicePlan): boolean {
 function keepIdentity(after: ServicePlan, before: ServicePlan | undefined): ServicePlan {
   if (isNothing(after)) return before === undefined || isNothing(before) ? (before ?? NO_PLAN) : NO_PLAN;
   if (before === undefined) return after;
-  const known = new Map(before.desired.map((desired) => [desired.manifest?.hash, desired]));
-  const desired = after.desired.map((object) => keepObject(object, known.get(object.manifest?.hash)));
+  const known = new Map(before.desired.map((desired) => [objectId(desired.ref), desired]));
+  const desired = after.desired.map((object) => keepObject(object, known.get(objectId(object.ref))));
   const isSame =
     desired.length === before.desired.length &&
     desired.every((object, index) => object === before.desired[index]) &&
@@ -104,9 +104,11 @@ function keepIdentity(after: ServicePlan, before: ServicePlan | undefined): Serv
   return isSame ? before : { ...after, desired };
 }
 
-/** Equal hashes mean equal content; two objects of one service that share it differ in their names. */
+/** Equal hashes mean equal content. */
 function keepObject(after: Desired, before: Desired | undefined): Desired {
-  return before !== undefined && sameValue(after.ref, before.ref) && sameValue(after.status, before.status)
+  return before?.manifest?.hash === after.manifest?.hash &&
+    sameValue(after.status, before?.status) &&
+    before !== undefined
     ? before
     : after;
 }

@@ -4,19 +4,20 @@ import {
   type EndpointSliceObject,
   type KubeObject,
   type ObjectKey,
-  objectKey,
   type ServiceImportObject,
   type ServiceObject,
 } from '../api/objects.ts';
 import { ENDPOINT_SLICES, type Resource, SERVICE_IMPORTS, SERVICES } from '../api/resources.ts';
 import { IMPORT_NAME_LABEL } from '../names.ts';
 import type { ObjectRef } from '../apply/desired.ts';
-import { keyOf } from './names.ts';
+import { derivedName, isNamedFor, keyOf } from './names.ts';
 
 /** What is there for one service: its ServiceImport, whoever made it, and of our own the derived Service and slices. */
 export interface PresentImport {
   readonly import?: ServiceImportObject | undefined;
   readonly service?: ServiceObject | undefined;
+  /** Services with our labels and names that are not ours: copies that users made. By name. */
+  readonly strays?: ReadonlyMap<string, ServiceObject> | undefined;
   /** By name. */
   readonly slices: ReadonlyMap<string, EndpointSliceObject>;
 }
@@ -68,8 +69,7 @@ export class PresentIndex {
     const edit = new Map<ServiceKey, PresentImport | undefined>();
     const change = (key: ServiceKey, part: (before: PresentImport) => PresentImport): void => {
       const after = part((edit.has(key) ? edit.get(key) : this.#byService.get(key)) ?? NOTHING);
-      const isNothing = after.import === undefined && after.service === undefined && after.slices.size === 0;
-      edit.set(key, isNothing ? undefined : after);
+      edit.set(key, isNothing(after) ? undefined : after);
     };
     for (const [id, object] of changes.imports ?? []) {
       keep(this.#objects.imports, id, object);
@@ -80,7 +80,7 @@ export class PresentIndex {
     for (const [id, object] of changes.services ?? []) {
       keep(this.#objects.services, id, object);
       for (const [key, owned] of this.#moved('services', id, object)) {
-        change(key, (before) => withService(before, id, owned));
+        change(key, (before) => withService(before, { key, id, object: owned }));
       }
     }
     for (const [id, object] of changes.slices ?? []) {
@@ -104,7 +104,7 @@ export class PresentIndex {
     object: T | undefined,
   ): readonly (readonly [ServiceKey, T | undefined])[] {
     const before = this.#owners[kind].get(id);
-    const owner = object === undefined ? undefined : ownerOf(object);
+    const owner = object === undefined ? undefined : ownerOf(object, before);
     keep(this.#owners[kind], id, owner);
     const moves: (readonly [ServiceKey, T | undefined])[] = [];
     if (before !== undefined && before !== owner) moves.push([before, undefined]);
@@ -120,15 +120,28 @@ function refsOf(resource: Resource, changes: Changes<KubeObject> = new Map()): r
   });
 }
 
-function ownerOf({ metadata }: KubeObject): ServiceKey | undefined {
+/** An object that was known by its label stays where its name says: a user who edits the label must not hide it. */
+function ownerOf({ metadata }: KubeObject, before: ServiceKey | undefined): ServiceKey | undefined {
+  if (before !== undefined && isNamedFor(before, metadata.name)) return before;
   const name = metadata.labels?.[IMPORT_NAME_LABEL];
   return name === undefined ? undefined : keyOf(metadata.namespace, name);
 }
 
-/** Of two Services that claim to stand for one import, the one that goes was not it. */
-function withService(before: PresentImport, id: ObjectKey, object: ServiceObject | undefined): PresentImport {
-  if (object === undefined && before.service !== undefined && objectKey(before.service) !== id) return before;
-  return { ...before, service: object };
+function isNothing(present: PresentImport): boolean {
+  const { service, strays, slices } = present;
+  return present.import === undefined && service === undefined && strays === undefined && slices.size === 0;
+}
+
+/** Whoever copies a derived Service copies its labels: of several, the one with the name that we give is it. */
+function withService(
+  before: PresentImport,
+  { key, id, object }: { readonly key: ServiceKey; readonly id: ObjectKey; readonly object: ServiceObject | undefined },
+): PresentImport {
+  const name = id.slice(id.indexOf('/') + 1);
+  if (name === derivedName(key)) return { ...before, service: object };
+  const strays = new Map(before.strays);
+  keep(strays, name, object);
+  return { ...before, strays: strays.size === 0 ? undefined : strays };
 }
 
 function withSlice(before: PresentImport, id: ObjectKey, object: EndpointSliceObject | undefined): PresentImport {

@@ -78,10 +78,9 @@ export const PEER_STATUS = z
       .strictObject({
         incarnation: count('Life of the cluster since it last joined.'),
         epoch: count('Number of the writer, which grows with each change of leader.'),
-        version: count('Version of what it publishes.'),
       })
       .optional()
-      .describe('The newest signed summary that was accepted of it.'),
+      .describe('Who wrote the newest signed summary that was accepted of it. Its version would change all the time.'),
     since: z.iso.datetime().optional().describe('When the verdict began, as far as known.'),
     conditions: CONDITIONS,
   })

@@ -1,4 +1,9 @@
-import { type FailoverPolicy, NO_POLICIES, type ResolvedPolicies, resolvePolicies } from '../../federation/model/failover-policies.ts';
+import {
+  type FailoverPolicy,
+  NO_POLICIES,
+  type ResolvedPolicies,
+  resolvePolicies,
+} from '../../federation/model/failover-policies.ts';
 import { sameValue } from '../../federation/model/same-value.ts';
 import { NO_SITE_POLICIES, type SitePolicies } from '../../federation/model/site-policies.ts';
 import { importPinsOf, importsOf } from '../../sources/documents/kinds/cluster-set.ts';

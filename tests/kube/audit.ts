@@ -10,6 +10,7 @@ export interface AuditEvent {
   readonly userAgent?: string;
   readonly user: { readonly username: string };
   readonly objectRef?: {
+    readonly apiGroup?: string;
     readonly resource?: string;
     readonly namespace?: string;
     readonly name?: string;

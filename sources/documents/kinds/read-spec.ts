@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Finding } from '../../../runtime/errors.ts';
 import { validate } from '../validate.ts';
 
@@ -12,13 +12,14 @@ export type ReadSpec<T> =
 const PROBLEMS_SHOWN_MAX = 3;
 
 export function readSpec<Schema extends z.ZodType>(schema: Schema, spec: unknown): ReadSpec<z.output<Schema>> {
-  const document = { file: '', line: 1, value: { spec }, lineOf: () => 1 };
-  const result = validate(z.strictObject({ spec: schema }), document);
-  return result.ok ? { ok: true, value: result.value.spec } : { ok: false, message: textOf(result.findings) };
+  const result = validate(schema, { file: '', line: 1, value: spec, lineOf: () => 1 });
+  return result.ok ? result : { ok: false, message: textOf(result.findings) };
 }
 
 function textOf(findings: readonly Finding[]): string {
-  const shown = findings.slice(0, PROBLEMS_SHOWN_MAX).map(({ field, message }) => `${field ?? 'spec'}: ${message}`);
+  const shown = findings
+    .slice(0, PROBLEMS_SHOWN_MAX)
+    .map(({ field, message }) => `${field === undefined ? 'spec' : `spec.${field}`}: ${message}`);
   const more = findings.length - shown.length;
   return [...shown, ...(more > 0 ? [`${more} more`] : [])].join('; ');
 }

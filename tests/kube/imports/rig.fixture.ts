@@ -73,6 +73,15 @@ export class ImportRig implements AsyncDisposable {
     return found;
   }
 
+  /** How many objects the watches have told of. */
+  known(): number {
+    let sum = 0;
+    for (const { import: found, service, slices } of this.present.byService.values()) {
+      sum += (found === undefined ? 0 : 1) + (service === undefined ? 0 : 1) + slices.size;
+    }
+    return sum;
+  }
+
   /** Objects of ours of all three kinds, as `PLURAL NAMESPACE/NAME`, sorted. */
   async ours(): Promise<readonly string[]> {
     const lists = await Promise.all(

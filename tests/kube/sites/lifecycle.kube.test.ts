@@ -7,18 +7,18 @@ import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
   NAMESPACES,
-  PEERS,
   SECRETS,
   SERVICE_EXPORTS,
   SERVICE_IMPORTS,
   SERVICES,
 } from '../../../kubernetes/api/resources.ts';
-import { DEFAULT_NAMESPACE, MANAGED_BY, MANAGED_BY_LABEL } from '../../../kubernetes/names.ts';
+import { DEFAULT_NAMESPACE, MANAGED_BY, MANAGED_BY_LABEL, OWN_NAMES } from '../../../kubernetes/names.ts';
 import { until } from '../../redis/until.ts';
-import { node, serviceExport } from '../objects.ts';
+import { serviceExport } from '../objects.ts';
 import { Clusterset, isthmus } from './clusterset.ts';
 import type { App } from './pods.ts';
 import { exportWeb, imported, placeOf, WEB } from './shop.ts';
+import { refusals, unusedRights } from './rights.ts';
 import type { Site } from './site.ts';
 import { Caller, Traffic } from './traffic.ts';
 
@@ -40,6 +40,9 @@ after(async () => {
   await clusterset?.[Symbol.asyncDispose]();
 });
 
+/** The count of an Event that happens again is written once in some minutes. */
+const NOT_IN_A_SHORT_RUN = ['patch events.events.k8s.io'];
+
 async function isImported(site: Site): Promise<boolean> {
   const { serviceImport, service, slices } = await imported(site);
   return serviceImport !== undefined && service !== undefined && slices.length > 0;
@@ -51,7 +54,11 @@ async function isClear(site: Site): Promise<boolean> {
 }
 
 test('an import comes when its namespace does, goes with it, and comes back with it', async () => {
-  await until('west to be known', async () => (await isthmus('services', '--state-dir', east.stateDir('a'))).includes('shop/web'));
+  await until('west to be known', async () => {
+    return (await isthmus('get', 'services', '-n', WEB.namespace, '--state-dir', east.stateDir('a'))).includes(
+      WEB.name,
+    );
+  });
   assert.ok(await isClear(east));
   await east.ensureNamespace(WEB.namespace);
   await until('the import', () => isImported(east));
@@ -69,6 +76,7 @@ test('an export that is deleted under load and made again fails no other caller,
   using caller = new Caller(place);
   await until('an answer of east', async () => (await caller.ask()) === '200 east');
   await using traffic = new Traffic(place, (answer) => answer === '200 east' || answer === '200 west');
+  await until('traffic', () => Promise.resolve(traffic.total > 100));
   await west.admin.delete(SERVICE_EXPORTS, WEB);
   const clusters = async (): Promise<string | undefined> => {
     return (await imported(east)).serviceImport?.status?.clusters?.map(({ cluster }) => cluster).join();
@@ -81,6 +89,19 @@ test('an export that is deleted under load and made again fails no other caller,
   assert.deepEqual((await traffic.stop()).failed, []);
 });
 
+test('anchors that somebody else changed are put right by the next controller, and gateways never noticed', async () => {
+  const where = { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.trust };
+  const pem = async (): Promise<string | undefined> => {
+    return (await east.admin.get<KubeObject & { data?: Record<string, string> }>(CONFIG_MAPS, where))?.data?.['ca.pem'];
+  };
+  const before = await pem();
+  assert.ok(before?.startsWith('-----BEGIN CERTIFICATE-----'));
+  await east.admin.patch(CONFIG_MAPS, where, { type: 'merge', body: { data: { 'ca.pem': 'none' } } });
+  await east.pods.get('a')?.restart('SIGTERM');
+  await until('the anchors to be back', async () => (await pem()) === before);
+  await east.pods.get('a')?.untilReady();
+});
+
 test('a cluster that leaves is let go by the others within seconds, and keeps nothing but the installation', async () => {
   await west.ensureNamespace(WEB.namespace);
   await isthmus('leave', '--kubernetes', '--kubeconfig', west.server.kubeconfig, '--timeout', '60s');
@@ -88,15 +109,22 @@ test('a cluster that leaves is let go by the others within seconds, and keeps no
   const labels = `${MANAGED_BY_LABEL}=${MANAGED_BY}`;
   for (const resource of [SERVICES, ENDPOINT_SLICES, SERVICE_IMPORTS]) {
     const { items } = await west.admin.list(resource, { labels });
-    assert.deepEqual(items.map(({ metadata }) => metadata.name), [], resource.plural);
+    assert.deepEqual(
+      items.map(({ metadata }) => metadata.name),
+      [],
+      resource.plural,
+    );
   }
   for (const resource of [SECRETS, CONFIG_MAPS]) {
     const { items } = await west.admin.list<KubeObject>(resource, { namespace: DEFAULT_NAMESPACE });
     const names = items.map(({ metadata }) => metadata.name).filter((name) => name.startsWith('isthmus-'));
     assert.deepEqual(names, resource === SECRETS ? [] : ['isthmus-controller-config']);
   }
-  const exported = await west.admin.get<KubeObject & { status?: unknown }>(SERVICE_EXPORTS, WEB);
-  assert.ok(exported !== undefined);
-  void PEERS;
-  void node;
+  const exported = await west.admin.get<KubeObject & { status?: { conditions?: unknown } }>(SERVICE_EXPORTS, WEB);
+  assert.deepEqual(exported?.status?.conditions ?? [], []);
+});
+
+test('the controllers used all their rights, and asked for nothing else', async () => {
+  for (const site of [east, west]) assert.deepEqual(await refusals(site), [], site.name);
+  assert.deepEqual(await unusedRights([east, west], NOT_IN_A_SHORT_RUN), []);
 });

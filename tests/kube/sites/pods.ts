@@ -12,6 +12,8 @@ const HEALTH_PORT = 15_020;
 export interface Container {
   readonly name: string;
   readonly ip: string;
+  /** Default: the program itself. */
+  readonly program?: readonly string[] | undefined;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly logFile: string;
@@ -84,9 +86,9 @@ export class Pod implements AsyncDisposable {
   }
 }
 
-function spawn({ args, env = {}, logFile }: Container): KubeProcess {
+function spawn({ program = [ISTHMUS], args, env = {}, logFile }: Container): KubeProcess {
   const given = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  return KubeProcess.spawn(['env', ...given, ISTHMUS, ...args], logFile);
+  return KubeProcess.spawn(['env', ...given, ...program, ...args], logFile);
 }
 
 /** An application: says who it is, and counts. */

@@ -59,7 +59,8 @@ async function leaderOf(site: Site): Promise<Pod> {
 }
 
 async function dataOf(site: Site, name: string): Promise<unknown> {
-  return (await site.admin.get<KubeObject & { data?: unknown }>(CONFIG_MAPS, { namespace: DEFAULT_NAMESPACE, name }))?.data;
+  return (await site.admin.get<KubeObject & { data?: unknown }>(CONFIG_MAPS, { namespace: DEFAULT_NAMESPACE, name }))
+    ?.data;
 }
 
 /** What west exports anew is imported, and what it takes back is gone: the one who leads in east does its work. */
@@ -125,5 +126,8 @@ test('while the API server is silent, and then away, a controller that starts ag
   const after = await imported(east);
   assert.equal(after.serviceImport?.metadata.uid, before.serviceImport?.metadata.uid);
   assert.equal(after.service?.metadata.uid, before.service?.metadata.uid);
-  assert.deepEqual(after.slices.map(({ endpoints, ports }) => ({ endpoints, ports })), before.slices.map(({ endpoints, ports }) => ({ endpoints, ports })));
+  assert.deepEqual(
+    after.slices.map(({ endpoints, ports }) => ({ endpoints, ports })),
+    before.slices.map(({ endpoints, ports }) => ({ endpoints, ports })),
+  );
 });

@@ -92,9 +92,7 @@ export async function exportConditions(site: Site): Promise<readonly string[]> {
     SERVICE_EXPORTS,
     WEB,
   );
-  return (object?.status?.conditions ?? [])
-    .map(({ type, status, reason }) => `${type}=${status}/${reason}`)
-    .toSorted();
+  return (object?.status?.conditions ?? []).map(({ type, status, reason }) => `${type}=${status}/${reason}`).toSorted();
 }
 
 /** The value of a metric at a gateway, summed over its labels. */

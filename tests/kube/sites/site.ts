@@ -11,7 +11,13 @@ import { installManifests } from '../../../deploy/manifests/all.ts';
 import type { Manifest } from '../../../deploy/manifests/common.ts';
 import { VALUES_SCHEMA } from '../../../deploy/manifests/values.ts';
 import type { KubeObject } from '../../../kubernetes/api/objects.ts';
-import { CONFIG_MAPS, ENDPOINT_SLICES, NAMESPACES, type Resource, SERVICES } from '../../../kubernetes/api/resources.ts';
+import {
+  CONFIG_MAPS,
+  ENDPOINT_SLICES,
+  NAMESPACES,
+  type Resource,
+  SERVICES,
+} from '../../../kubernetes/api/resources.ts';
 import { DEFAULT_NAMESPACE, GATEWAY_TOKEN_AUDIENCE, OWN_NAMES } from '../../../kubernetes/names.ts';
 import { until } from '../../redis/until.ts';
 import type { TestClient } from '../client.ts';
@@ -27,6 +33,8 @@ export interface SiteInit {
   /** Of the chart, besides the names. */
   readonly values?: Readonly<Record<string, unknown>>;
   readonly server?: KubeServerInit;
+  /** What runs in the controllers' containers. Default: the program itself. */
+  readonly program?: readonly string[];
 }
 
 export const CLUSTERSET = 'prod.example.org';
@@ -83,7 +91,8 @@ export class Site implements AsyncDisposable {
     const file = join(folder, 'site.yaml');
     await writeFile(file, this.#siteOf(ip, this.stateDir(name)));
     const args = ['controller', '--config', file, '--replica', name];
-    return this.#run({ name, ip, args, env: { POD_IP: ip }, logFile: join(folder, 'log') });
+    const { program } = this.#init;
+    return this.#run({ name, ip, program, args, env: { POD_IP: ip }, logFile: join(folder, 'log') });
   }
 
   stateDir(controller: string): string {

@@ -1,0 +1,68 @@
+import type { Manifest } from '../../deploy/manifests/common.ts';
+import type { KubeTransport } from '../../kubernetes/api/transport.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { podsOf, startedPods, troubleOf } from './pods.ts';
+import { pathOfManifest } from './targets.ts';
+
+/** Waits for what the built-in controllers and kubelets make of an installation, and says what is missing. */
+export interface AwaitPods {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onWaiting: (text: string) => void;
+}
+
+const LOOK_EVERY_MS = 1_000;
+
+/** Until Deployments have the replicas that they should. @throws the signal's reason */
+export async function untilAvailable(
+  transport: KubeTransport,
+  deployments: readonly Manifest[],
+  { clock, signal, onWaiting }: AwaitPods,
+): Promise<void> {
+  for (const deployment of deployments) {
+    for (;;) {
+      const read = await transport.call({ method: 'GET', path: pathOfManifest(deployment), signal });
+      const { generation, wanted, observed, available } = standing(read);
+      if (observed >= generation && available >= wanted) break;
+      const trouble = troubleOf(await podsOf(transport, deployment, signal));
+      onWaiting(told(deployment, `${available} of ${wanted} available`, trouble));
+      await clock.sleep(LOOK_EVERY_MS, signal);
+    }
+  }
+}
+
+/** Until the pods of a Deployment run, ready or not: those of a cluster that has not joined wait for a token. */
+export async function untilStarted(
+  transport: KubeTransport,
+  deployment: Manifest,
+  { clock, signal, onWaiting }: AwaitPods,
+): Promise<void> {
+  for (;;) {
+    const read = await transport.call({ method: 'GET', path: pathOfManifest(deployment), signal });
+    const { wanted } = standing(read);
+    const pods = await podsOf(transport, deployment, signal);
+    const started = startedPods(pods);
+    if (started >= wanted) return;
+    onWaiting(told(deployment, `${started} of ${wanted} started`, troubleOf(pods)));
+    await clock.sleep(LOOK_EVERY_MS, signal);
+  }
+}
+
+function told({ metadata }: Manifest, count: string, trouble: string | undefined): string {
+  return `${metadata.name}: ${count}${trouble === undefined ? '' : `; ${trouble}`}`;
+}
+
+/** The server's own object, of which only these four numbers are read; absent ones are 0. */
+function standing(read: unknown) {
+  const { metadata, spec, status } = read as {
+    readonly metadata?: { readonly generation?: number };
+    readonly spec?: { readonly replicas?: number };
+    readonly status?: { readonly observedGeneration?: number; readonly availableReplicas?: number };
+  };
+  return {
+    generation: metadata?.generation ?? 0,
+    wanted: spec?.replicas ?? 1,
+    observed: status?.observedGeneration ?? 0,
+    available: status?.availableReplicas ?? 0,
+  };
+}
