@@ -1,7 +1,8 @@
 #!/bin/sh
 # Puts the Kubernetes programs that tests start into .tools/kube: one multi-call program, `kube`, with kubeapi (etcd and
 # kube-apiserver in one process), kube-controller-manager, kubectl and the rest. In this order:
-#   the per-user cache; ISTHMUS_KUBE_PREBUILT (kube.xz, or a folder with it); a build with Go, 10 to 15 minutes, once.
+#   ISTHMUS_KUBE_SERVER (a program, or a kube.xz); ISTHMUS_KUBE_PREBUILT (kube.xz, or a folder with it); the per-user
+#   cache; a build with Go, 10 to 15 minutes, once.
 #
 # install.sh            whatever it takes
 # install.sh --cached   only what costs seconds; exit code 1, and nothing said, when there is nothing of that kind

@@ -12,6 +12,7 @@ format: $(STAMPS)/npm ## rewrite the sources in the project's format
 	@biome format --write .
 
 test: install $(STAMPS)/tcpdump $(STAMPS)/valkey $(STAMPS)/redis ## unit, property, golden, contract and real-Envoy tests, and those on real API servers where there is one
+	@tools/install-helm.sh --cached || true
 	@set -f; kube=$$(tools/kube-server/tests.sh); node --test --test-concurrency=2 'runtime/**/*.test.ts' 'federation/**/*.test.ts' 'trust/**/*.test.ts' 'gateway-config/**/*.test.ts' 'topologies/**/*.test.ts' 'sources/**/*.test.ts' 'controller/**/*.test.ts' 'cli/**/*.test.ts' 'demo/**/*.test.ts' 'kubernetes/**/*.test.ts' 'deploy/**/*.test.ts' 'tests/**/!(*.kube).test.ts' $$kube
 
 clean: ## remove what was built or generated in this folder, keep the per-user cache
