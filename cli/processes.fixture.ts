@@ -26,8 +26,9 @@ export class Running {
   readonly exited: Promise<Outcome>;
   #output = '';
 
-  constructor(args: readonly string[]) {
-    this.child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  /** @param program `bin/isthmus` of another version; default: this one's */
+  constructor(args: readonly string[], program: string = BINARY) {
+    this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     this.child.stdout?.on('data', (chunk: Buffer) => {

@@ -27,11 +27,12 @@ export interface AdminPartsComponents {
 export interface AdminPartsInit {
   /** Of what this process runs besides the controller. */
   readonly furtherChecks: readonly HealthCheckResult[];
+  readonly furtherFindings?: (() => readonly Finding[]) | undefined;
 }
 
 export function adminParts(
   { clock, metrics, controller }: AdminPartsComponents,
-  { furtherChecks }: AdminPartsInit,
+  { furtherChecks, furtherFindings }: AdminPartsInit,
 ): AdminParts {
   const shown = new ControllerMetrics({ metrics, controller });
   const startedMonotonicMs = clock.monotonicMs();
@@ -59,7 +60,17 @@ export function adminParts(
       endpoints: () => endpointList(endpointsInput(controller)),
       stores: () => storeList({ stores: controller.storeStandings, nowMonotonicMs: clock.monotonicMs() }),
       role: () => roleObject(roleInput(controller, clock)),
-      status: () => statusOf({ controller, clock, furtherChecks, startedMonotonicMs, clusters, services, gateways }),
+      status: () =>
+        statusOf({
+          controller,
+          clock,
+          furtherChecks,
+          furtherFindings,
+          startedMonotonicMs,
+          clusters,
+          services,
+          gateways,
+        }),
     },
   };
 }
@@ -170,6 +181,7 @@ function statusOf({
   controller,
   clock,
   furtherChecks,
+  furtherFindings = () => [],
   startedMonotonicMs,
   ...lists
 }: StatusParts): ReturnType<typeof status> {
@@ -198,7 +210,7 @@ function statusOf({
     ],
     rosterVersion: engine.world.roster.version,
     role: roleInput(controller, clock),
-    findings: [...controller.findings, ...rejections(controller.rejected)],
+    findings: [...controller.findings, ...furtherFindings(), ...rejections(controller.rejected)],
   });
 }
 

@@ -74,6 +74,8 @@ export class Controller {
   readonly writable: StoreList;
   /** Told every result. */
   readonly onDerived = new Listeners<Derived>();
+  /** Told when the first push may be made: enough is known of the other clusters to say what they offer, and what they do not. */
+  readonly onFirstSync = new Listeners<Derived>();
   /** Told the own records when a store has confirmed them. */
   readonly onPublished = new Listeners<RecordSet>();
   readonly #components: ControllerComponents;
@@ -224,6 +226,7 @@ export class Controller {
     this.#firstSync.begin();
     this.engine.settle();
     this.#push();
+    if (this.#firstSync.complete) this.onFirstSync.tell(this.engine.derived);
     this.#subscriber.start();
     this.role.start();
     this.#firstPush = untilFirstSync(
@@ -272,6 +275,7 @@ export class Controller {
     // What was just heard must be in the first snapshot. Not earlier: a hundred clusters would be merged a hundred times.
     this.engine.settle();
     this.#push();
+    this.onFirstSync.tell(this.engine.derived);
   }
 
   #derived(derived: Derived, previous: Derived | undefined): void {

@@ -65,10 +65,11 @@ export async function runController(given: SiteConfig, components: RunComponents
       }),
   });
   running.defer(() => controller.close());
-  if (kubernetes !== undefined) {
-    const onLeft = (): void => left.abort(new IsthmusError('left', 'this cluster has left its clusterset'));
-    running.use(await startWriting(kubernetes, { ...components, metrics, controller, onLeft }));
-  }
+  const onLeft = (): void => left.abort(new IsthmusError('left', 'this cluster has left its clusterset'));
+  const writing =
+    kubernetes === undefined
+      ? undefined
+      : running.use(await startWriting(kubernetes, { ...components, metrics, controller, onLeft }));
   if (config.authority) running.use(claiming({ ...components, metrics, controller }));
   const office = config.authority
     ? await authorityOffice(
@@ -83,7 +84,12 @@ export async function runController(given: SiteConfig, components: RunComponents
   if (office !== undefined) running.defer(() => office.close());
   const admin = new AdminServer(components, {
     routes: {
-      ...adminRoutes(adminParts({ clock, metrics, controller }, { furtherChecks: office?.checks ?? [] })),
+      ...adminRoutes(
+        adminParts(
+          { clock, metrics, controller },
+          { furtherChecks: office?.checks ?? [], furtherFindings: () => writing?.writer.findings ?? [] },
+        ),
+      ),
       ...(office?.routes ?? NO_JOIN_OFFICE),
       ...leaveRoute(controller),
       ...gatewayTokenRoute(controller),

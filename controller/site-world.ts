@@ -2,7 +2,7 @@ import { type ImportFilter, importFilter } from '../federation/model/imports.ts'
 import type { LocalView } from '../federation/model/local.ts';
 import type { ChainRecord, GatewayRecord } from '../federation/model/records.ts';
 import type { SitePolicies } from '../federation/model/site-policies.ts';
-import type { SiteConfig } from './config/site.ts';
+import type { GatewayConfig, SiteConfig } from './config/site.ts';
 import type { PortTable } from './ports-file.ts';
 import type { SiteTrust } from './site-trust.ts';
 import { softwareVersion } from './version.ts';
@@ -14,8 +14,10 @@ import type { World } from './world.ts';
  */
 export const GATEWAY_SET = 'default';
 
+type GatewayListen = Pick<GatewayConfig, 'listenAddress' | 'port' | 'egressAddress'>;
+
 /** Where a site without gateways would listen: it publishes and reads, and nobody connects. */
-const NO_GATEWAY = { listenAddress: '0.0.0.0', port: 15_443, egressAddress: '127.0.0.1' };
+const NO_GATEWAY: GatewayListen = { listenAddress: '0.0.0.0', port: 15_443, egressAddress: '127.0.0.1' };
 
 export interface FirstWorldInput {
   readonly config: SiteConfig;
@@ -65,8 +67,8 @@ export function firstWorld(input: FirstWorldInput): World {
   };
 }
 
-function gatewayListen({ kubernetes, gateways: [first = NO_GATEWAY] }: SiteConfig): typeof NO_GATEWAY {
-  if (kubernetes === undefined) return first;
+function gatewayListen({ kubernetes, gateways }: SiteConfig): GatewayListen {
+  if (kubernetes === undefined) return gateways[0] ?? NO_GATEWAY;
   const { gatewayListenAddress: address } = kubernetes;
   return { listenAddress: address, port: POD_PORT, egressAddress: address };
 }

@@ -37,8 +37,9 @@ async function validate(files: readonly string[], output: 'table' | 'json' | 'ya
   const errors = report.findings.filter(({ severity }) => severity === 'error').length;
   if (output === 'table') {
     writeFindings(report.findings, io);
-    const counted = `${count(report.sites, 'site')} and ${count(report.services, 'service')} in ${count(files.length, 'file')}`;
-    if (errors === 0) io.stdout.write(`ok: ${counted}\n`);
+    const decisions = report.decisions === 0 ? '' : ` and ${count(report.decisions, 'decision')} about them`;
+    const counted = `${count(report.sites, 'site')} and ${count(report.services, 'service')}${decisions}`;
+    if (errors === 0) io.stdout.write(`ok: ${counted} in ${count(files.length, 'file')}\n`);
     else io.stderr.write(`${count(errors, 'problem')} in ${count(files.length, 'file')}\n`);
   } else {
     const object = { apiVersion: 'isthmus.dev/v1alpha1', kind: 'ValidationReport', valid: errors === 0, ...report };
@@ -50,7 +51,9 @@ async function validate(files: readonly string[], output: 'table' | 'json' | 'ya
 async function schema(kind: string, io: Io): Promise<void> {
   const { SCHEMA_KINDS, schemaOf } = await import('../../controller/config/json-schema.ts');
   const { UsageError } = await import('../exit.ts');
-  const known = SCHEMA_KINDS.find((one) => one === kind.toLowerCase());
+  // `ExportGrant` as well as `export-grant`.
+  const plain = (word: string): string => word.toLowerCase().replaceAll('-', '');
+  const known = SCHEMA_KINDS.find((one) => plain(one) === plain(kind));
   if (known === undefined)
     throw new UsageError(`unknown kind ${JSON.stringify(kind)}`, `known: ${SCHEMA_KINDS.join(', ')}`);
   io.stdout.write(await formatObject(schemaOf(known), 'json'));

@@ -70,6 +70,8 @@ async function install(options: InstallOptions, io: Io): Promise<void> {
   const manifests = await installObjects({ values, release });
   if (options.dryRun === true) return print(manifests, options, io);
   using kube = await openKube(options, io);
+  const { guardIdentity } = await import('../install/identity-guard.ts');
+  await guardIdentity(kube, options.namespace, values);
   if (options.dryRun === 'server') return tryOut(kube, manifests, io);
   const { applyObjects } = await import('../install/apply.ts');
   const onApplied = ({ kind, metadata }: Manifest): void => {

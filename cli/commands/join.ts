@@ -116,7 +116,9 @@ async function mayJoin(
     if (name === undefined || name === token[what]) continue;
     throw new UsageError(
       `the token is for ${what} ${token[what]}, and ${name} is installed there`,
-      what === 'cluster' ? '--context names another cluster of the kubeconfig' : 'the names are given by `isthmus install`',
+      what === 'cluster'
+        ? '--context names another cluster of the kubeconfig'
+        : 'the names are given by `isthmus install`',
     );
   }
   if (there.isAuthority) {

@@ -9,11 +9,10 @@ const CRDS = resolve(import.meta.dirname, '../../deploy/crds');
 const CRD_FOLDERS = ['mcs', 'isthmus'];
 
 export async function installObjects(installation: Installation): Promise<readonly Manifest[]> {
-  const namespace: Manifest = {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: installation.release.namespace },
-  };
+  const { namespace: name } = installation.release;
+  // The server sets this label itself; named here, a second run has nothing to take over.
+  const labels = { 'kubernetes.io/metadata.name': name };
+  const namespace: Manifest = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
   return [...(await crds()), namespace, ...installManifests(installation)];
 }
 

@@ -40,14 +40,16 @@ export async function podsOf(
 
 /** Those whose container runs and answers its start-up probe, ready or not. */
 export function startedPods(pods: readonly PodStanding[]): number {
-  return pods.filter(({ status }) => status?.containerStatuses?.every(({ started }) => started === true) === true).length;
+  return pods.filter(({ status }) => status?.containerStatuses?.every(({ started }) => started === true) === true)
+    .length;
 }
 
 /** Why the first pod in trouble cannot start; undefined while nothing is wrong. */
 export function troubleOf(pods: readonly PodStanding[]): string | undefined {
   for (const { metadata, status } of pods) {
     const unscheduled = status?.conditions?.find((one) => one.type === 'PodScheduled' && one.status === 'False');
-    const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting?.reason !== undefined)?.state?.waiting;
+    const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting?.reason !== undefined)?.state
+      ?.waiting;
     const { reason, message } = unscheduled ?? waiting ?? {};
     if (reason === undefined || USUAL.has(reason)) continue;
     const text = message === undefined ? reason : `${reason}: ${message.slice(0, MESSAGE_CHARACTERS_MAX)}`;

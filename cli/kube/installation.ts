@@ -29,6 +29,16 @@ const DEPLOYMENTS: Resource = {
 
 /** @throws UsageError when nothing is installed in the namespace */
 export async function installedSite(kube: KubeTransport, namespace: string): Promise<InstalledSite> {
+  const found = await findInstalledSite(kube, namespace);
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `there is no installation of Isthmus in namespace ${namespace}`,
+    '`isthmus install` makes one; --namespace and --context tell where it is',
+  );
+}
+
+/** Undefined when nothing is installed in the namespace. */
+export async function findInstalledSite(kube: KubeTransport, namespace: string): Promise<InstalledSite | undefined> {
   const read = (resource: Resource, name: string) => readIfThere(kube, pathOf(resource, { namespace, name }));
   const [deployment, config, trust, leave] = await Promise.all([
     read(DEPLOYMENTS, OWN_NAMES.controller),
@@ -36,12 +46,7 @@ export async function installedSite(kube: KubeTransport, namespace: string): Pro
     read(CONFIG_MAPS, OWN_NAMES.trust),
     read(CONFIG_MAPS, OWN_NAMES.leave),
   ]);
-  if (deployment === undefined) {
-    throw new UsageError(
-      `there is no installation of Isthmus in namespace ${namespace}`,
-      '`isthmus install` makes one; --namespace and --context tell where it is',
-    );
-  }
+  if (deployment === undefined) return undefined;
   return { ...siteOf(config), isEnrolled: trust !== undefined, isLeaving: leave !== undefined };
 }
 

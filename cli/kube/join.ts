@@ -3,6 +3,7 @@ import { CONFIG_MAPS, pathOf, type Resource, SECRETS } from '../../kubernetes/ap
 import { KubeApiError, type KubeTransport } from '../../kubernetes/api/transport.ts';
 import { FIELD_MANAGER, OWN_NAMES } from '../../kubernetes/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { IsthmusError } from '../../runtime/errors.ts';
 
 /**
  * What `join` and `leave` do in Kubernetes: they put one object into the namespace of the installation, and wait until its
@@ -40,11 +41,26 @@ export async function untilTokenUsed(asking: Asking): Promise<void> {
   await untilGone(asking, SECRETS, OWN_NAMES.joinToken, () => undefined);
 }
 
-/** @param onState told each new word of the controller. @throws the signal's reason */
+/** The controller will not do it, whoever waits. */
+export class LeaveRefusedError extends IsthmusError {
+  constructor(state: string, namespace: string) {
+    super('usage', state, {
+      hint: `take the request away: kubectl -n ${namespace} delete configmap ${OWN_NAMES.leave}`,
+    });
+  }
+}
+
+/** As `controller/kubernetes/departure-desk.ts` begins what it says then. */
+const REFUSED = 'refused: ';
+
+/** @param onState told each new word of the controller. @throws LeaveRefusedError, the signal's reason */
 export async function untilLeft(asking: Asking, onState: (text: string) => void): Promise<void> {
   let said: string | undefined;
   await untilGone(asking, CONFIG_MAPS, OWN_NAMES.leave, (object) => {
     const state = (object as { readonly data?: { readonly state?: string } }).data?.state;
+    if (state?.startsWith(REFUSED) === true) {
+      throw new LeaveRefusedError(state.slice(REFUSED.length), asking.namespace);
+    }
     if (state !== undefined && state !== said) onState(state);
     said = state;
   });

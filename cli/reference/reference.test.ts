@@ -13,17 +13,26 @@ for (const [name, expected] of await referenceFiles()) {
   });
 }
 
-test('every YAML example of the configuration page is valid', async () => {
-  const page = await readFile(new URL('config.md', REFERENCE_FOLDER), 'utf8');
-  const examples = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => text);
-  assert.ok(examples.length >= 2);
-  for (const text of examples) assert.deepEqual(checkFiles([{ file: 'example.yaml', text }]).findings, []);
-});
+for (const name of ['config.md', 'kinds.md']) {
+  test(`every YAML example of ${name} is valid`, async () => {
+    const page = await readFile(new URL(name, REFERENCE_FOLDER), 'utf8');
+    const examples = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => text);
+    assert.ok(examples.length >= 2);
+    for (const text of examples) assert.deepEqual(checkFiles([{ file: 'example.yaml', text }]).findings, []);
+  });
+}
 
 test('every generated section of the pages has a name that is generated', async () => {
   for (const [page, names] of [
     ['config.md', ['site', 'service', 'settings']],
     ['cli.md', ['commands']],
+    [
+      'kinds.md',
+      [
+        ...['export-grant', 'failover-policy', 'cluster-set'],
+        ...['exportgrant-status', 'failoverpolicy-status', 'clusterset-status', 'peer-status'],
+      ],
+    ],
   ] as const) {
     const text = await readFile(new URL(page, REFERENCE_FOLDER), 'utf8');
     assert.deepEqual(sectionNames(text).toSorted(), [...names].toSorted());

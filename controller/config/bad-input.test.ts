@@ -142,6 +142,28 @@ test('the same cluster in two files is found, and both places are named', () => 
   );
 });
 
+const DECISION = 'apiVersion: isthmus.dev/v1alpha1\nkind: FailoverPolicy\nmetadata: {name: p, namespace: shop}\n';
+
+test('a document that decides about services is checked as its own kind, and found when it stands twice', () => {
+  const good = `${DECISION}spec: {order: [{cluster: west}]}\n`;
+  const report = checkFiles([
+    { file: 'a.yaml', text: good },
+    { file: 'b.yaml', text: `${good}---\n${DECISION.replace('name: p', 'name: q')}spec: {order: [{}], rest: no}\n` },
+    { file: 'c.yaml', text: good.replace('FailoverPolicy', 'FailoverPolcy') },
+  ]);
+  assert.deepEqual(
+    report.findings.map(({ file, line, field, reason }) => `${file}:${line} ${field} ${reason}`),
+    [
+      'b.yaml:3 metadata.name Duplicate',
+      'b.yaml:9 spec.order[0] ContradictoryFields',
+      'b.yaml:9 spec.rest InvalidValue',
+      'c.yaml:2 kind UnknownKind',
+    ],
+  );
+  assert.equal(report.decisions, 3);
+  assert.equal(report.services, 0);
+});
+
 test('gateways on hosts of their own, or side by side on one, listen alike at addresses of their own', () => {
   const text = `${SITE}${GATEWAY}    - name: second\n      address: 203.0.113.2\n`;
   assert.deepEqual(checkFiles([{ file: 'site.yaml', text }]).findings, []);

@@ -110,7 +110,9 @@ export const SITE_SPEC_SCHEMA = z.strictObject({
     .array(servicesPath())
     .max(LIMITS.servicePathsMax)
     .default([])
-    .describe('Files, folders or patterns such as `services/*.yaml` that hold `Service` documents.'),
+    .describe(
+      'Files, folders or patterns such as `services/*.yaml` that hold `Service` documents, and those of `kinds.md`.',
+    ),
   gateways: z
     .array(GATEWAY_SCHEMA)
     .max(LIMITS.gatewaysMax)

@@ -82,7 +82,7 @@ export type ResolvePath = (field: 'stateDir' | 'services' | 'store' | 'kubernete
 
 export function toSiteConfig(document: SiteDocument, resolvePath: ResolvePath): SiteConfig {
   const { spec } = document;
-  const { failBackAfter, withdrawAfter, leafLifetime, listen, ...same } = spec;
+  const { failBackAfter, withdrawAfter, leafLifetime, listen, kubernetes, ...same } = spec;
   const resolveStore = (url: string): string => resolveStorePaths(url, (path) => resolvePath('store', path));
   return {
     ...same,
@@ -92,7 +92,7 @@ export function toSiteConfig(document: SiteDocument, resolvePath: ResolvePath): 
     ...(spec.joinStore === undefined ? {} : { joinStore: resolveStore(spec.joinStore) }),
     stateDir: resolvePath('stateDir', spec.stateDir),
     services: spec.services.map((path) => resolvePath('services', path)),
-    ...(spec.kubernetes === undefined ? {} : { kubernetes: toKubernetes(spec.kubernetes, resolvePath) }),
+    ...(kubernetes === undefined ? {} : { kubernetes: toKubernetes(kubernetes, resolvePath) }),
     failBackAfterMs: failBackAfter,
     withdrawAfterMs: withdrawAfter,
     leafLifetimeMs: leafLifetime,

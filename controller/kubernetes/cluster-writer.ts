@@ -8,6 +8,7 @@ import {
   SERVICE_EXPORTS,
 } from '../../kubernetes/api/resources.ts';
 import { Applier } from '../../kubernetes/apply/applier.ts';
+import { problemFindings } from '../../kubernetes/apply/problem-findings.ts';
 import type { ObjectRef } from '../../kubernetes/apply/desired.ts';
 import { EventRecorder } from '../../kubernetes/events/event-recorder.ts';
 import { PresentIndex } from '../../kubernetes/imports/present.ts';
@@ -94,7 +95,7 @@ export class ClusterWriter implements AsyncDisposable {
   }
 
   get findings(): readonly Finding[] {
-    return this.#imports.findings;
+    return [...this.#imports.findings, ...problemFindings(this.#applier.problems)];
   }
 
   async start(): Promise<void> {
@@ -116,6 +117,8 @@ export class ClusterWriter implements AsyncDisposable {
         this.#policies.derived(derived);
       }),
     );
+    // That the rest is not there, rather than unknown, changes no result, but it decides what is removed.
+    this.#closing.defer(controller.onFirstSync.add((derived) => this.#imports.derived(derived)));
     this.#closing.defer(controller.onPublished.add((records) => this.#exports.published(records)));
     controller.role.onLeading((isLeader) => {
       if (isLeader) this.#applier.recheckAll();

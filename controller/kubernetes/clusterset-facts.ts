@@ -24,26 +24,29 @@ export function clustersetFacts(
   controller: Pick<Controller, 'engine' | 'rejected' | 'storeLink' | 'firstSync' | 'xds'>,
   init: { readonly source: Source; readonly nowMonotonicMs: number },
 ): ClustersetFacts {
-  const { engine, rejected, storeLink, firstSync } = controller;
+  const { engine, rejected } = controller;
   const { derived } = engine;
   const { world, state, roster } = derived;
   const { source, nowMonotonicMs } = init;
   const list = clusterList({ state, members: roster.members, rejections: rejected, nowMonotonicMs });
-  const standing: ClusterStanding =
-    world.leaving === true
-      ? { kind: 'leaving' }
-      : !firstSync.complete
-        ? { kind: 'gathering' }
-        : storeLink.up
-          ? { kind: 'ready' }
-          : { kind: 'store-down', message: storeLink.message ?? 'the store does not answer' };
   return {
     derived,
     clusters: list.items,
-    standing,
+    standing: standingOf(controller),
     isSettled: source.known && world.local === source.view && world.failover === source.policies.failover,
     programming: programmingOf(controller),
   };
+}
+
+function standingOf({
+  engine,
+  storeLink,
+  firstSync,
+}: Pick<Controller, 'engine' | 'storeLink' | 'firstSync'>): ClusterStanding {
+  if (engine.derived.world.leaving === true) return { kind: 'leaving' };
+  if (!firstSync.complete) return { kind: 'gathering' };
+  if (storeLink.up) return { kind: 'ready' };
+  return { kind: 'store-down', message: storeLink.message ?? 'the store does not answer' };
 }
 
 function programmingOf({ xds, engine }: Pick<Controller, 'xds' | 'engine'>): Programming {
@@ -63,12 +66,11 @@ export function knownClusters({ clusters }: ClustersetFacts): ReadonlySet<string
 
 export function knownPlaces(facts: ClustersetFacts): KnownPlaces {
   const { site } = facts.derived.world;
-  const specs = facts.clusters.flatMap(({ spec }) => spec ?? []);
-  const regions = [...specs, site].flatMap(({ region }) => region ?? []);
+  const places = [...facts.clusters.flatMap(({ spec }) => spec ?? []), site];
   return {
     clusters: knownClusters(facts),
-    networks: new Set([...specs, site].map(({ network }) => String(network))),
-    regions: new Set(regions),
+    networks: new Set(places.map(({ network }) => network)),
+    regions: new Set(places.flatMap(({ region }) => region ?? [])),
   };
 }
 

@@ -107,7 +107,7 @@ export class LeaderStore implements AsyncDisposable {
   async #serveOnce(signal: AbortSignal): Promise<void> {
     const { listen, stateDir } = this.#init;
     const served = await serveStore(
-      { stateDir, listen: { address: listen.host, port: listen.port }, advertise: { host: '127.0.0.1' } },
+      { stateDir, listen: { address: listen.host, port: listen.port }, advertise: { host: ownHost(listen.host) } },
       this.#components,
     );
     try {
@@ -158,4 +158,10 @@ export class LeaderStore implements AsyncDisposable {
       body: slice,
     });
   }
+}
+
+/** Where this process itself reaches what it listens on. */
+function ownHost(listen: string): string {
+  if (listen === '0.0.0.0') return '127.0.0.1';
+  return listen === '::' ? '::1' : listen;
 }

@@ -1,4 +1,4 @@
-import { compareText, type ServiceKey } from '../../federation/model/ids.ts';
+import { compareText, type ServiceKey, type ServicePortKey, servicePortKey } from '../../federation/model/ids.ts';
 import type { LocalEndpoint, LocalService, LocalView } from '../../federation/model/local.ts';
 import { endpointHealthKey } from '../../federation/model/own-records.ts';
 import type { EgressIR, GatewayIR } from '../../gateway-config/ir.ts';
@@ -24,7 +24,7 @@ export interface EndpointItem {
     readonly ready: boolean;
     /** Why not, e.g. `NotReady`, `HealthCheckFailed`. */
     readonly reason?: string;
-    /** Turn in the failover order: 0 is first. Endpoints of this cluster are always 0. */
+    /** Turn in the failover order: 0 is first, and that of this cluster's own endpoints where no policy says otherwise. */
     readonly tier: number;
     /** Share within its tier. */
     readonly weight: number;
@@ -40,15 +40,20 @@ export interface EndpointsInput {
 }
 
 export function endpointList(input: EndpointsInput): ListObject<'Endpoint', EndpointItem> {
-  const own = [...input.local.services.values()].flatMap((service) => ownItems(service, input));
   const egress = new Map(input.gateways.flatMap((gateway) => gateway.egress).map((one) => [one.service, one]));
+  const own = [...input.local.services.values()].flatMap((service) => ownItems(service, input, egress));
   const remote = [...egress.values()].flatMap(remoteItems);
   return listOf('Endpoint', [...own, ...remote].toSorted(compareItems));
 }
 
-function ownItems(service: LocalService, input: EndpointsInput): EndpointItem[] {
+function ownItems(
+  service: LocalService,
+  input: EndpointsInput,
+  egress: ReadonlyMap<ServicePortKey, EgressIR>,
+): EndpointItem[] {
   return service.endpoints.flatMap((endpoint) =>
     service.ports.flatMap(({ port }): EndpointItem[] => {
+      const tier = egress.get(servicePortKey(service.key, port))?.localAfter ?? 0;
       const endpointPort = endpoint.ports[port];
       if (endpointPort === undefined) return [];
       const { ready, reason } = readiness(service.key, port, endpoint, endpointPort, input.unhealthy);
@@ -61,7 +66,7 @@ function ownItems(service: LocalService, input: EndpointsInput): EndpointItem[] 
             address: hostPort(endpoint.address, endpointPort),
             ...(endpoint.zone === undefined ? {} : { zone: endpoint.zone }),
           },
-          status: { ready, ...(reason === undefined ? {} : { reason }), tier: 0, weight: 1 },
+          status: { ready, ...(reason === undefined ? {} : { reason }), tier, weight: 1 },
         },
       ];
     }),
@@ -88,7 +93,8 @@ function remoteItems(egress: EgressIR): EndpointItem[] {
       ({ cluster, weight }): EndpointItem => ({
         metadata: { namespace, name },
         spec: { cluster, port: Number(port) },
-        status: { ready: true, tier: index + 1, weight },
+        // The own endpoints have a turn of their own among them.
+        status: { ready: true, tier: index < (egress.localAfter ?? 0) ? index : index + 1, weight },
       }),
     ),
   );

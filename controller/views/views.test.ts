@@ -252,6 +252,13 @@ test('endpoints are in the order of failover, with the reason why one gets nothi
   );
 });
 
+test('where a policy puts the own endpoints later, their turn says so', () => {
+  const egress = [{ ...EGRESS, localAfter: 1 }];
+  const { items } = endpointList({ self: 'east', local: LOCAL, gateways: [{ egress }], unhealthy: new Set() });
+  const turns = items.map(({ spec, status: one }) => `${one.tier} ${spec.cluster}`);
+  assert.deepEqual([...new Set(turns)], ['0 west', '1 east', '2 edge']);
+});
+
 test('status counts what the other commands show, worst findings first, and hides the secrets of stores', () => {
   const page = status({
     cluster: 'east',

@@ -46,7 +46,17 @@ describe('the archive', () => {
   });
 
   it('makes a site and installs into clusters', () => {
-    isthmus('init', '--clusterset', 'prod.example.org', '--cluster', 'east', '--gateway-address', '198.51.100.7', '--state-dir', 'east');
+    isthmus(
+      'init',
+      '--clusterset',
+      'prod.example.org',
+      '--cluster',
+      'east',
+      '--gateway-address',
+      '198.51.100.7',
+      '--state-dir',
+      'east',
+    );
     assert.ok(readdirSync(join(work, 'east')).includes('site.yaml'));
     const cluster = ['--cluster', 'west', '--clusterset', 'prod.example.org'];
     assert.match(isthmus('install', ...cluster, '--dry-run'), /kind: CustomResourceDefinition/);

@@ -59,7 +59,11 @@ describe('the image', () => {
       assert.ok(!existsSync(join(root, path)), path);
     }
     for (const layer of image.layers) {
-      const listed = execFileSync('tar', ['-tv', '--numeric-owner'], { input: layer, encoding: 'utf8', maxBuffer: 2 ** 26 });
+      const listed = execFileSync('tar', ['-tv', '--numeric-owner'], {
+        input: layer,
+        encoding: 'utf8',
+        maxBuffer: 2 ** 26,
+      });
       for (const line of listed.trimEnd().split('\n')) {
         // Mode: no set-user-ID, and nothing that everybody may write. A link's own mode says nothing.
         assert.match(line, /^(?:l.{9}|.{3}[-x].{2}[-x].{1}-[-x]) 0\/0 /, line);
@@ -75,7 +79,10 @@ describe('the image', () => {
     const [program = '', ...args] = way;
     const inside = (...command: readonly string[]): string => {
       const env = Object.fromEntries(image.config.config.Env.map((pair) => pair.split('=') as [string, string]));
-      return execFileSync(program, [...args, root, ...command], { env: { ...env, PATH: process.env['PATH'] }, encoding: 'utf8' });
+      return execFileSync(program, [...args, root, ...command], {
+        env: { ...env, PATH: process.env['PATH'] },
+        encoding: 'utf8',
+      });
     };
 
     it('has a program that starts by its entry point, as the pods start it', () => {

@@ -65,7 +65,11 @@ export function readImage(folder: string): Image {
   assert.equal(config.history.filter((entry) => entry.empty_layer !== true).length, layers.length);
   assert.deepEqual(named.platform, { architecture: config.architecture, os: config.os });
   const known = [named, manifest.config, ...manifest.layers].map(({ digest }) => digest.slice('sha256:'.length));
-  assert.deepEqual(readdirSync(join(folder, 'blobs/sha256')).toSorted(), known.toSorted(), 'no blob without a reference');
+  assert.deepEqual(
+    readdirSync(join(folder, 'blobs/sha256')).toSorted(),
+    known.toSorted(),
+    'no blob without a reference',
+  );
   const reference = named.annotations?.['io.containerd.image.name'] ?? '';
   assert.deepEqual(parse(readFileSync(join(folder, 'manifest.json'))), [
     {

@@ -6,6 +6,7 @@ import { softwareVersion } from '../../controller/version.ts';
 import { CLUSTER_RULES, NAMESPACE_RULES } from './access.ts';
 import { installManifests } from './all.ts';
 import { DEFAULT_RELEASE, VALUES_SCHEMA } from './values.ts';
+import { valuesReference } from './values-table.ts';
 
 /** Texts of the generated files, by path below the root of the project. */
 const CHART_VALUES_NOTE = ` Values of the chart. Only \`cluster\` and \`clusterset\` are needed.
@@ -23,6 +24,7 @@ export function generatedFiles(root: string): ReadonlyMap<string, string> {
     ['deploy/chart/files/namespace-rules.yaml', stringify(NAMESPACE_RULES)],
     ['deploy/kustomize/base/install.yaml', baseYaml()],
     ['deploy/kustomize/base/kustomization.yaml', kustomization(['../../crds', 'install.yaml'], OVERLAY_NOTE)],
+    ['docs/reference/install.md', valuesReference(jsonSchema(), VALUES_SCHEMA.parse(EXAMPLE), Object.keys(EXAMPLE))],
     ['deploy/crds/kustomization.yaml', kustomization(crdFiles(root))],
     ...chartCrds(root),
   ]);

@@ -26,6 +26,8 @@ const CONTAINER_SECURITY = {
 const POD_NAME = { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } };
 /** The compile cache shortens a restart of the container. */
 const COMPILE_CACHE = { name: 'NODE_COMPILE_CACHE', value: '/tmp/compile' };
+/** New objects get a quarter of the room that Node gives them on 64 bits: 60 MB less at rest, for a few more collections. */
+const SMALL_HEAP = { name: 'NODE_OPTIONS', value: '--max-semi-space-size=4' };
 
 export function configManifest(installation: Installation): Manifest {
   return {
@@ -49,7 +51,12 @@ export function controllerDeployment(installation: Installation): Manifest {
   const container = {
     name: 'controller',
     args: ['controller', '--config', '/etc/isthmus/site.yaml', '--replica', '$(POD_NAME)'],
-    env: [POD_NAME, { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }, COMPILE_CACHE],
+    env: [
+      POD_NAME,
+      { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+      COMPILE_CACHE,
+      SMALL_HEAP,
+    ],
     ports,
     // Slow disks and cold caches: a start has five minutes, a process that hangs has half a one.
     startupProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 5, failureThreshold: 60 },
@@ -94,7 +101,7 @@ export function gatewayDeployment(installation: Installation): Manifest {
       '--metrics-listen',
       `0.0.0.0:${PORTS.metrics}`,
     ],
-    env: [POD_NAME, COMPILE_CACHE],
+    env: [POD_NAME, COMPILE_CACHE, SMALL_HEAP],
     ports: [port('gateway', PORTS.gateway), port('metrics', PORTS.metrics), port('health', PORTS.health)],
     startupProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 5, failureThreshold: 60 },
     livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 10, failureThreshold: 3 },

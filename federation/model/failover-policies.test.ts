@@ -68,8 +68,8 @@ test('the outcome does not depend on the order in which policies are met, and ea
     fc.property(arbitrary, (policies) => {
       const one = resolvePolicies(policies);
       assert.deepEqual(resolvePolicies(policies.toReversed()), one);
-      const holds = [...one.verdicts.values()].flatMap((verdict) =>
-        verdict.holds === 'namespace' ? 1 : verdict.holds,
+      const holds = [...one.verdicts.values()].flatMap(({ holds: names }): readonly string[] =>
+        names === 'namespace' ? ['*'] : names,
       );
       assert.equal(holds.length, one.orders.services.size + one.orders.namespaces.size);
     }),

@@ -156,9 +156,11 @@ export class Applier {
       const versions = want.kind === 'apply' ? await this.#apply(target, want) : await this.#remove(id, target, want);
       if (this.#closed || this.#targets.get(id) !== target) return;
       this.#setProblem(id, undefined);
+      if (typeof versions === 'object') target.wrote(want, versions, this.#nowMs());
       if (target.want !== want) return;
       target.calm();
-      if (versions !== 'as wanted') this.#awaitEcho(id, target, versions);
+      // News that came before the answer to the write would make nobody look again.
+      if (versions !== 'as wanted') this.#retry(id, target, ECHO_WAIT_MS);
     } catch (error) {
       this.#failed(id, target, error);
     }
@@ -189,15 +191,6 @@ export class Applier {
     target.startWrite();
     await this.#writer.remove(removal);
     return [present.metadata.resourceVersion];
-  }
-
-  /**
-   * The watch will tell of what was written. Should its news have come before the answer to the write, as when a user deletes
-   * the object at once, nothing would ever make us look again.
-   */
-  #awaitEcho(id: ObjectId, target: Target, versions: Exclude<Versions, 'as wanted'>): void {
-    if (versions !== 'awaited') target.wrote(target.want, versions, this.#nowMs());
-    this.#retry(id, target, ECHO_WAIT_MS);
   }
 
   #failed(id: ObjectId, target: Target, error: unknown): void {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { KubeObject } from '../api/objects.ts';
 import { SERVICES } from '../api/resources.ts';
 import { APPLIED_ANNOTATION, isOurs, sealManifest } from './desired.ts';
 import { covers, isApplied } from './differs.ts';
@@ -31,7 +30,7 @@ test('an empty value equals a missing one, and differs from a filled one', () =>
 test('a field that is wanted no more shows in the hash, as the object alone would not tell', () => {
   const rich = sealManifest(REF, { labels: { tier: 'front' }, fields: { spec: { type: 'ClusterIP' } } });
   const plain = sealManifest(REF, { fields: { spec: { type: 'ClusterIP' } } });
-  const present = rich.body as KubeObject;
+  const present = rich.body;
   assert.ok(isApplied(rich, present));
   assert.ok(!isApplied(plain, present));
 });

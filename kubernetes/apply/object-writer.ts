@@ -53,6 +53,8 @@ export class ObjectWriter {
     if (wanted === undefined) return versions;
     const { uid } = object.metadata;
     const written = await this.#counted(ref, 'status', () => applyStatus(this.#transport, ref, wanted, uid));
+    // Somebody's edit came between the two writes: this version is no more ours alone, and is to be looked at.
+    if (manifest !== undefined && isApplied(manifest, object) && !isApplied(manifest, written)) return versions;
     return [...versions, written.metadata.resourceVersion ?? ''];
   }
 

@@ -17,10 +17,13 @@ const REFUSED: BackoffLimits = { initialMs: 5_000, maxMs: 300_000 };
 /** By then a watch has told of our own write, or it is the watch that is in trouble. */
 export const ECHO_WAIT_MS = 10_000;
 
+/** Writes that overlap with their news: more than a few is a watch in trouble. */
+const VERSIONS_MAX = 16;
+
 /** Our last write, of which the watch will tell: until then what is known of the object is older than it. */
 interface Echo {
   readonly want: Want;
-  /** Resource versions of the object before the write and after it, in their order. */
+  /** Resource versions of the object before our last writes and after each, in their order. */
   readonly versions: readonly string[];
   readonly untilMs: number;
 }
@@ -67,9 +70,12 @@ export class Target {
   wrote(want: Want, versions: Iterable<string | undefined>, nowMs: number): void {
     // Made by us and deleted by a user before the server's answer got here: nothing more will be told of that write.
     if (this.#hasVanished) return;
+    const now = [...versions].map((version) => version ?? '');
+    // What was written a moment ago and is not heard of yet is still on its way: it is older than this write, not news.
+    const earlier = (this.#echo?.versions ?? []).filter((version) => !now.includes(version));
     this.#echo = {
       want,
-      versions: [...versions].map((version) => version ?? ''),
+      versions: [...earlier, ...now].slice(-VERSIONS_MAX),
       untilMs: nowMs + ECHO_WAIT_MS,
     };
   }

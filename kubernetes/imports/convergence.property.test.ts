@@ -11,7 +11,7 @@ import { pathOf } from '../api/resources.ts';
 import { Applier } from '../apply/applier.ts';
 import { isApplied } from '../apply/differs.ts';
 import { ImportsWriter, type ImportsWanted } from './imports-writer.ts';
-import { type PresentChanges, PresentIndex } from './present.ts';
+import { PresentIndex } from './present.ts';
 import { backend, merged, wanted } from './testing/imports.fixture.ts';
 import { SmallServer } from './testing/small-server.fixture.ts';
 
@@ -57,7 +57,7 @@ class World {
       const kind = path.split('/').at(-2) ?? '';
       const news = new Map([[`shop/${path.split('/').at(-1)}`, object]]);
       const part = { serviceimports: 'imports', services: 'services', endpointslices: 'slices' }[kind] ?? '';
-      this.writer.observe({ [part]: news } as PresentChanges); // by the kinds that there are
+      this.writer.observe({ [part]: news });
     }
   }
 
@@ -85,6 +85,27 @@ const STEP = fc.oneof(
   fc.record({ kind: fc.constant('lead' as const), leads: fc.boolean() }),
 );
 type Step = typeof STEP extends fc.Arbitrary<infer T> ? T : never;
+
+/** Each once ended wrong. */
+const HISTORIES: readonly (readonly Step[])[] = [
+  // Another word while the write of the one before is under way.
+  [
+    { kind: 'want', exported: [0], ready: 0 },
+    { kind: 'want', exported: [0], ready: 1 },
+  ],
+  // The news that an object is gone comes before the answer to the write that made it.
+  [
+    { kind: 'want', exported: [0, 1], ready: 0 },
+    { kind: 'delete', which: 0 },
+  ],
+  // Nobody wants any more what could not be written.
+  [
+    { kind: 'fail', of: 0.9 },
+    { kind: 'want', exported: [0], ready: 0 },
+    { kind: 'wait', ms: 1 },
+    { kind: 'want', exported: [], ready: 0 },
+  ],
+];
 
 async function run(world: World, step: Step): Promise<void> {
   const { server } = world;
@@ -129,7 +150,7 @@ test('whatever fails, is edited, deleted or told late, the objects end as they s
       assert.deepEqual([...world.server.objects.keys()], []);
       world.applier.close();
     }),
-    { numRuns: 40 },
+    { numRuns: 20, examples: HISTORIES.map((steps) => [[...steps], 0]) },
   );
 });
 

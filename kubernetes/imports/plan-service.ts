@@ -49,6 +49,11 @@ export function planService(input: ServiceInput): ServicePlan {
   if (!complete && present !== undefined) return carriedPlan(input, present);
   if (service === undefined) return { desired: [], surplus: complete ? surplusOf(present, []) : [], findings: [] };
   const reaches = reachesOf(service, input.local, input.site);
+  const derived = derivedOf(input.key, present?.service);
+  if (service.type === 'ClusterSetIP' && derived === undefined && input.trouble === undefined) {
+    // It comes, or comes back, in a moment: what there is stays as it is, and consumers see one change instead of two.
+    return { desired: [desiredDerived(service, importedPorts(service, input.ports))], surplus: [], findings: [] };
+  }
   const desired = desiredOf(input, service, reaches);
   return { desired, surplus: surplusOf(present, desired), findings: addressFindings(input.key, reaches) };
 }
@@ -62,9 +67,6 @@ function desiredOf(input: ServiceInput, service: MergedService, reaches: readonl
   const derived = isHeadless ? undefined : derivedOf(key, present?.service);
   const desired: Desired[] = [];
   if (!isHeadless) desired.push(desiredDerived(service, ports));
-  // Without addresses nobody can use it; there is something to say only when they do not come.
-  const isImported = isHeadless || derived !== undefined || present?.import !== undefined || trouble !== undefined;
-  if (!isImported) return desired;
   const owner = ownedByImport(key, present?.import);
   const sliced = isSliced(slices);
   const byCluster = owner !== undefined && sliced ? clusterSlices(slices, owner) : [];

@@ -70,6 +70,15 @@ test('the derived Service comes first, and the import waits for its address', ()
   assert.deepEqual(namesOf(desiredOf(input)), [`Service ${derivedName(SHOP)}`]);
 });
 
+test('while its derived Service is away, an import and its slices stay as they are', () => {
+  const { present, ...input } = whole([merged()]);
+  const index = new PresentIndex();
+  index.update({ imports: new Map([[SHOP, present.get(SHOP)?.import]]) });
+  const plan = planImports({ ...input, present: index.byService }).services.get(SHOP);
+  assert.deepEqual(namesOf(plan?.desired ?? []), [`Service ${derivedName(SHOP)}`]);
+  assert.deepEqual(plan?.surplus, []);
+});
+
 test('an import through gateways leads to all ready gateway pods at its gateway port', () => {
   const desired = desiredOf(whole([merged()]));
   const expected = ['10.1.0.10:20000', '10.1.0.11:20000'];

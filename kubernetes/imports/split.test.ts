@@ -24,7 +24,8 @@ test('every item is in exactly one share, and no share is too large', () => {
 test('where an item lies does not depend on the order in which they come', () => {
   fc.assert(
     fc.property(KEYS, (keys) => {
-      assert.deepEqual(new Map([...placesOf(keys, 10)].sort()), new Map([...placesOf(keys.toReversed(), 10)].sort()));
+      const reversed = placesOf(keys.toReversed(), 10);
+      for (const [key, place] of placesOf(keys, 10)) assert.equal(reversed.get(key), place);
     }),
   );
 });

@@ -1,5 +1,6 @@
 import type { ClusterSetSpec } from '../../sources/documents/kinds/cluster-set.ts';
 import type { ReadSpec } from '../../sources/documents/kinds/read-spec.ts';
+import { assertNever } from '../../runtime/errors.ts';
 import type { DesiredStatus } from '../apply/desired.ts';
 import { condition, type ConditionText, programmed, type Programming, resolvedRefs } from './conditions.ts';
 
@@ -69,5 +70,7 @@ function readyOf(standing: ClusterStanding): ConditionText {
       };
     case 'leaving':
       return { status: 'False', reason: 'Leaving', message: 'this cluster says goodbye to its clusterset' };
+    default:
+      return assertNever(standing);
   }
 }

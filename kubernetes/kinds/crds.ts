@@ -165,6 +165,12 @@ export function crdOf(own: OwnKind): Crd {
   };
 }
 
+/** Server-side apply of an empty spec over one with fields makes it null, and must not fail for that. */
+function specSchema(spec: z.ZodType, { isRequired }: { readonly isRequired: boolean }): StructuralSchema {
+  const schema = structuralSchema(spec);
+  return isRequired ? schema : { ...schema, nullable: true };
+}
+
 function objectSchema({ description, spec, isSpecRequired, status, rules }: OwnKind): StructuralSchema {
   return {
     type: 'object',
@@ -173,7 +179,7 @@ function objectSchema({ description, spec, isSpecRequired, status, rules }: OwnK
       apiVersion: { type: 'string' },
       kind: { type: 'string' },
       metadata: { type: 'object' },
-      ...(spec === undefined ? {} : { spec: structuralSchema(spec) }),
+      ...(spec === undefined ? {} : { spec: specSchema(spec, { isRequired: isSpecRequired === true }) }),
       status: structuralSchema(status),
     },
     ...(isSpecRequired === true ? { required: ['spec'] } : {}),

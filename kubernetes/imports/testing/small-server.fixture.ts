@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { assertNever } from '../../../runtime/errors.ts';
 import type { SeededRandom } from '../../../runtime/random.ts';
 import type { KubeObject, ServiceObject } from '../../api/objects.ts';
 import { KubeApiError, type KubeRequest, type KubeTransport, KubeUnreachableError } from '../../api/transport.ts';
@@ -64,8 +65,11 @@ export class SmallServer implements KubeTransport {
       }
       case 'PATCH':
         return this.#patch(path, before, { applied: body as KubeObject, isStatus }); // as above
-      default:
+      case 'POST':
+      case 'PUT':
         throw refused(405, 'MethodNotAllowed');
+      default:
+        return assertNever(method);
     }
   }
 
@@ -86,7 +90,7 @@ export class SmallServer implements KubeTransport {
       ...main,
       metadata,
       ...('status' in status ? { status: status.status } : {}),
-    } as KubeObject);
+    });
   }
 
   #put(path: string, object: KubeObject): KubeObject {

@@ -25,11 +25,10 @@ export function withRules<Schema extends z.ZodType>(
   schema: Schema,
   rules: readonly CelRule<z.output<Schema>>[],
 ): Schema {
-  // Neither a refinement nor meta data changes what the schema is.
   const refined = rules.reduce<Schema>(
-    (inner, { holds, message, reason }) => inner.refine(holds, { error: message, params: { reason } }) as Schema,
+    (inner, { holds, message, reason }) => inner.refine(holds, { error: message, params: { reason } }),
     schema,
   );
   const server: readonly ServerRule[] = rules.map(({ cel, message }) => ({ rule: cel, message }));
-  return refined.meta({ [CEL_RULES_KEY]: server }) as Schema;
+  return refined.meta({ [CEL_RULES_KEY]: server });
 }

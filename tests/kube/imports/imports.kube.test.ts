@@ -52,6 +52,16 @@ async function withRig(body: (rig: ImportRig) => Promise<void>): Promise<void> {
   await untilNothing(rig);
 }
 
+/** What was there before a restart: whole, and left as it is. */
+async function beforeRestart(wish: ImportsWanted): Promise<ServiceImportObject> {
+  await using rig = await ImportRig.start(server);
+  rig.writer.update(wish);
+  const found = await rig.untilReady(web.key);
+  await until('all objects to be known', () => Promise.resolve(rig.known() === 4));
+  await rig.applier.settled();
+  return found;
+}
+
 function nothingWanted(): ImportsWanted {
   return wanted([], { namespaces: new Map([[ns, 'active']]) });
 }
@@ -116,17 +126,11 @@ test('an import is one object in both versions of the API', async () => {
 });
 
 test('the clusterset IP and every object stay the same over a restart, without a single write', async () => {
-  const first = await ImportRig.start(server);
-  first.writer.update(wanted([web]));
-  const ip = (await first.untilReady(web.key)).spec?.ips;
-  await until('all slices', async () => (await first.ours()).length === 4);
-  await first.applier.settled();
-  await until('the last status', async () => (await first.import(web.key))?.status?.endpointSliceObjects === 'Present');
-  await first[Symbol.asyncDispose]();
+  const { spec } = await beforeRestart(wanted([web]));
   await withRig(async (rig) => {
     rig.writer.update(wanted([web]));
     await rig.applier.settled();
-    assert.deepEqual((await rig.import(web.key))?.spec?.ips, ip);
+    assert.deepEqual((await rig.import(web.key))?.spec?.ips, spec?.ips);
     assert.deepEqual(rig.writes, []);
   });
 });
@@ -310,11 +314,7 @@ test('a replica that does not lead writes nothing, and writes all when it does',
 });
 
 test('before anything is known of the others, imports stay and follow the gateway pods', async () => {
-  const first = await ImportRig.start(server);
-  first.writer.update(wanted([web]));
-  const { spec } = await first.untilReady(web.key);
-  await until('all slices', async () => (await first.ours()).length === 4);
-  await first[Symbol.asyncDispose]();
+  const { spec } = await beforeRestart(wanted([web]));
   await withRig(async (rig) => {
     const moved = [{ name: 'gw-c', addresses: ['10.1.0.12'], zone: 'east-1' }];
     rig.writer.update({ ...wanted([]), namespaces: new Map([[ns, 'active']]), gateways: moved, complete: false });

@@ -19,7 +19,10 @@ describe('a token and a request to leave, handed to an installation whose contro
     server = await startKubeServer({ name: 'hand-over' });
     admin = new Admin(server);
     const install = ['install', '--clusterset', 'prod.example.org', '--wait', '0s'];
-    for (const args of [['--cluster', 'west'], ['--cluster', 'east', '--authority', '--namespace', 'east']]) {
+    for (const args of [
+      ['--cluster', 'west'],
+      ['--cluster', 'east', '--authority', '--namespace', 'east'],
+    ]) {
       const { code, stderr } = await admin.isthmus([...install, ...args]);
       assert.equal(code, 0, stderr);
     }
@@ -36,7 +39,10 @@ describe('a token and a request to leave, handed to an installation whose contro
     const { code, stderr } = await admin.isthmus(LEAVE);
     assert.equal(code, 2);
     assert.match(stderr, /^error: this cluster is in no clusterset$/m);
-    assert.equal(await server.admin.get(CONFIG_MAPS, { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.leave }), undefined);
+    assert.equal(
+      await server.admin.get(CONFIG_MAPS, { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.leave }),
+      undefined,
+    );
   });
 
   it('a token of another cluster, or of another clusterset, is not put there', async () => {
@@ -51,14 +57,14 @@ describe('a token and a request to leave, handed to an installation whose contro
 
   it('a namespace without an installation is told before anything is put there', async () => {
     await server.admin.apply(NAMESPACES, namespace('empty'));
-    for (const place of ['nowhere', 'empty']) {
-      for (const args of [JOIN, LEAVE]) {
-        const { code, stderr } = await admin.isthmus([...args, '--namespace', place], tokenFor('west'));
-        assert.equal(code, 2);
-        assert.match(stderr, new RegExp(`^error: there is no installation of Isthmus in namespace ${place}$`, 'm'));
-        assert.match(stderr, /^hint: .*isthmus install/m);
-      }
-    }
+    const cases = ['nowhere', 'empty'].flatMap((place) => [JOIN, LEAVE].map((args) => ({ place, args })));
+    const ask = async ({ place, args }: (typeof cases)[number]): Promise<void> => {
+      const { code, stderr } = await admin.isthmus([...args, '--namespace', place], tokenFor('west'));
+      assert.equal(code, 2);
+      assert.match(stderr, new RegExp(`^error: there is no installation of Isthmus in namespace ${place}$`, 'm'));
+      assert.match(stderr, /^hint: .*isthmus install/m);
+    };
+    await Promise.all(cases.map(ask));
     assert.deepEqual((await server.admin.list(SECRETS, { namespace: 'empty' })).items, []);
   });
 
@@ -102,6 +108,16 @@ describe('a token and a request to leave, handed to an installation whose contro
     assert.match(stderr, /^hint: .*isthmus-leave/m);
     const asked = await server.admin.get(CONFIG_MAPS, { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.leave });
     assert.notEqual(asked, undefined);
+  });
+
+  it('a request that the controller refuses is not waited for', async () => {
+    const where = { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.leave };
+    const data = { state: 'refused: this cluster is the authority of its clusterset' };
+    await server.admin.patch(CONFIG_MAPS, where, { type: 'merge', body: { data } });
+    const { code, stderr } = await admin.isthmus([...LEAVE, '--timeout', '60s']);
+    assert.equal(code, 2);
+    assert.match(stderr, /^error: this cluster is the authority of its clusterset$/m);
+    assert.match(stderr, /^hint: .*delete configmap isthmus-leave$/m);
   });
 
   it('what cannot be understood is told before any cluster is asked', async () => {

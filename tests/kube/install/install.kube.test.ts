@@ -1,12 +1,13 @@
 /** `isthmus install` as a cluster's administrator uses it: every object, once and again, tried out first, and its pods. */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import type { Manifest } from '../../../deploy/manifests/common.ts';
 import { pathOfManifest } from '../../../cli/install/targets.ts';
 import type { KubeObject } from '../../../kubernetes/api/objects.ts';
-import { NAMESPACES } from '../../../kubernetes/api/resources.ts';
+import { CONFIG_MAPS, NAMESPACES } from '../../../kubernetes/api/resources.ts';
 import { DEFAULT_NAMESPACE, OWN_NAMES } from '../../../kubernetes/names.ts';
 import { namespace, PODS, pod } from '../objects.ts';
 import { type KubeServer, startKubeServer } from '../server.ts';
@@ -92,12 +93,42 @@ describe('isthmus install on a real API server', () => {
     );
   });
 
+  it('a cluster that others know is not made another one by a flag that is missing or wrong', async () => {
+    const where = { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.trust };
+    await server.admin.create(CONFIG_MAPS, { metadata: where });
+    const west = EAST.map((word) => (word === 'east' ? 'west' : word));
+    const renamed = await admin.isthmus([...west, '--wait', '0s']);
+    assert.equal(renamed.code, 2);
+    assert.match(renamed.stderr, /^error: cluster east of prod\.example\.org is installed there, and has joined/m);
+    const forgotten = await admin.isthmus([...EAST.filter((word) => word !== '--authority'), '--wait', '0s']);
+    assert.equal(forgotten.code, 2);
+    assert.match(forgotten.stderr, /^hint: give --authority again$/m);
+    await server.admin.delete(CONFIG_MAPS, where);
+  });
+
   it('what --dry-run prints is taken by kubectl as it is', async () => {
     const { stdout } = await admin.isthmus([...EAST, ...EVERYTHING, '--dry-run']);
-    const applied = await admin.kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server', '-f', '-'], stdout);
+    const applied = await admin.kubectl(
+      ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '-f', '-'],
+      stdout,
+    );
     assert.match(applied, /deployment\.apps\/isthmus-gateway serverside-applied \(server dry run\)/);
     assert.match(applied, /networkpolicy\.networking\.k8s\.io\/isthmus-controller serverside-applied/);
     assert.match(applied, /poddisruptionbudget\.policy\/isthmus-gateway serverside-applied/);
+  });
+
+  it('the kustomize base is taken by kubectl as it is', async () => {
+    const base = resolve(import.meta.dirname, '../../../deploy/kustomize/base');
+    const applied = await admin.kubectl([
+      'apply',
+      '--server-side',
+      '--force-conflicts',
+      '--dry-run=server',
+      '-k',
+      base,
+    ]);
+    assert.match(applied, /deployment\.apps\/isthmus-controller serverside-applied \(server dry run\)/);
+    assert.match(applied, /customresourcedefinition\S+\/peers\.isthmus\.dev serverside-applied/);
   });
 
   it('pods of both kinds pass the strictest of the pod security standards', async () => {
@@ -113,11 +144,11 @@ describe('isthmus install on a real API server', () => {
         body: { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec },
       });
     for (const { metadata, spec } of deployments) {
-      const { spec: pod } = (spec as { template: { spec: Record<string, unknown> } }).template; // a Deployment has one
-      const { status, body } = await create(pod, metadata.name);
+      const { spec: podSpec } = (spec as { template: { spec: Record<string, unknown> } }).template; // a Deployment has one
+      const { status, body } = await create(podSpec, metadata.name);
       assert.equal(status, 201, JSON.stringify(body));
       // The check itself works: the same pod that may be root is refused.
-      const lax = await create({ ...pod, securityContext: {} }, metadata.name);
+      const lax = await create({ ...podSpec, securityContext: {} }, metadata.name);
       assert.equal(lax.status, 403);
       assert.match(JSON.stringify(lax.body), /restricted/);
     }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { SECRETS } from '../../../kubernetes/api/resources.ts';
 import { DEFAULT_NAMESPACE, OWN_NAMES } from '../../../kubernetes/names.ts';
-import { startServer, type TestServer } from '../../redis/server.ts';
+import { startServer } from '../../redis/server.ts';
 import { until } from '../../redis/until.ts';
 import type { Pod } from './pods.ts';
 import { Site, type SiteInit } from './site.ts';
@@ -23,37 +23,42 @@ export type ClusterInit = Omit<SiteInit, 'index'> & {
 };
 
 export class Clusterset implements AsyncDisposable {
-  readonly store: TestServer;
   readonly sites: readonly Site[];
   readonly #owned: AsyncDisposableStack;
 
-  private constructor(store: TestServer, sites: readonly Site[], owned: AsyncDisposableStack) {
-    this.store = store;
+  private constructor(sites: readonly Site[], owned: AsyncDisposableStack) {
     this.sites = sites;
     this.#owned = owned;
   }
 
-  /** Every cluster is a member, has its controllers ready and one gateway. */
-  static async start(clusters: readonly ClusterInit[]): Promise<Clusterset> {
+  /**
+   * Every cluster is a member, has its controllers ready and one gateway.
+   * @param init.store who serves it: a Valkey beside the clusters (default), or the leader of the first cluster
+   */
+  static async start(
+    clusters: readonly ClusterInit[],
+    init: { readonly store?: 'valkey' | 'leader' } = {},
+  ): Promise<Clusterset> {
     await using starting = new AsyncDisposableStack();
-    const store = starting.use(await startServer({ program: 'valkey' }));
+    const isServed = init.store === 'leader';
+    const stores = isServed ? [] : [starting.use(await startServer({ program: 'valkey' })).url];
     const shared = { withdrawAfter: '3s', failBackAfter: '1s' };
-    const founds = { authority: true, store: [store.url] };
+    const founds = { authority: true, store: stores, storeServer: { enabled: isServed } };
     const sites = await Promise.all(
-      clusters.map(async ({ replicas: _, values, ...init }, at) =>
-        starting.use(
-          await Site.start({ ...init, index: at + 1, values: { ...shared, ...(at === 0 ? founds : {}), ...values } }),
-        ),
-      ),
+      clusters.map(async ({ values, ...init }, at) => {
+        const chart = { ...shared, ...(at === 0 ? founds : {}), ...values };
+        return starting.use(await Site.start({ ...init, index: at + 1, values: chart }));
+      }),
     );
     const [authority, ...others] = sites;
     if (authority === undefined) throw new Error('a clusterset has clusters');
+    if (isServed) starting.use(await authority.storeProxy());
     const pods = await Promise.all(sites.map((site, at) => startControllers(site, clusters[at]?.replicas ?? 1)));
     await Promise.all((pods[0] ?? []).map((pod) => pod.untilReady()));
     for (const site of others) await join(authority, site);
     await Promise.all(pods.flat().map((pod) => pod.untilReady()));
     await Promise.all(sites.map((site) => site.gateway()));
-    return new Clusterset(store, sites, starting.move());
+    return new Clusterset(sites, starting.move());
   }
 
   site(name: string): Site {
@@ -83,15 +88,11 @@ export async function join(authority: Site, site: Site): Promise<void> {
 
 /** Made by the controller that leads. */
 async function tokenFor(authority: Site, cluster: string): Promise<string> {
-  const controllers = [...authority.pods.values()].filter(({ ip }) => ip.includes('.1.'));
   let token = '';
   await until('the authority to make a token', async () => {
-    for (const { name } of controllers) {
-      const made = isthmus('token', 'create', '--cluster', cluster, '--state-dir', authority.stateDir(name));
-      token = (await made.catch(() => '')).trim();
-      if (token !== '') return true;
-    }
-    return false;
+    const [{ name }] = await authority.leaderAndOthers();
+    token = (await isthmus('token', 'create', '--cluster', cluster, '--state-dir', authority.stateDir(name))).trim();
+    return true;
   });
   return token;
 }

@@ -66,7 +66,6 @@ test('who exports reads in the conditions that it is exported', async () => {
 test('when the last endpoint of west goes, calls are answered by north, and none fails', async () => {
   apps.push(await exportWeb(north));
   const place = await placeOf(east);
-  using caller = new Caller(place);
   await until('north to be there as well', async () => {
     const { serviceImport } = await imported(east);
     return serviceImport?.status?.clusters?.map(({ cluster }) => cluster).join() === 'north,west';
@@ -74,17 +73,16 @@ test('when the last endpoint of west goes, calls are answered by north, and none
   await using traffic = new Traffic(place, (answer) => answer === '200 west' || answer === '200 north');
   await until('traffic', () => Promise.resolve(traffic.total > 100));
   await setReady(west, []);
-  const before = traffic.count('200 north');
+  const earlier = traffic.count('200 north');
   await until('north to answer everything', async () => {
     const count = traffic.count('200 west');
     const total = traffic.total;
     await until('a hundred more', () => Promise.resolve(traffic.total >= total + 100));
-    return traffic.count('200 west') === count && traffic.count('200 north') > before;
+    return traffic.count('200 west') === count && traffic.count('200 north') > earlier;
   });
   const { failed } = await traffic.stop();
   assert.deepEqual(failed, []);
   await setReady(west, [west.ip('app', 1)]);
-  void caller;
 });
 
 test('exports that contradict each other are in conflict, and both sides are told', async () => {

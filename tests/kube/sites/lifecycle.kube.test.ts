@@ -7,6 +7,7 @@ import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
   NAMESPACES,
+  PEERS,
   SECRETS,
   SERVICE_EXPORTS,
   SERVICE_IMPORTS,
@@ -16,6 +17,7 @@ import { DEFAULT_NAMESPACE, MANAGED_BY, MANAGED_BY_LABEL, OWN_NAMES } from '../.
 import { until } from '../../redis/until.ts';
 import { serviceExport } from '../objects.ts';
 import { Clusterset, isthmus } from './clusterset.ts';
+import { decideAll } from './decisions.ts';
 import type { App } from './pods.ts';
 import { exportWeb, imported, placeOf, WEB } from './shop.ts';
 import { refusals, unusedRights } from './rights.ts';
@@ -94,12 +96,16 @@ test('anchors that somebody else changed are put right by the next controller, a
   const pem = async (): Promise<string | undefined> => {
     return (await east.admin.get<KubeObject & { data?: Record<string, string> }>(CONFIG_MAPS, where))?.data?.['ca.pem'];
   };
-  const before = await pem();
+  const earlier = await pem();
   assert.ok(before?.startsWith('-----BEGIN CERTIFICATE-----'));
   await east.admin.patch(CONFIG_MAPS, where, { type: 'merge', body: { data: { 'ca.pem': 'none' } } });
   await east.pods.get('a')?.restart('SIGTERM');
-  await until('the anchors to be back', async () => (await pem()) === before);
+  await until('the anchors to be back', async () => (await pem()) === earlier);
   await east.pods.get('a')?.untilReady();
+});
+
+test('what users of a cluster decide is told of', async () => {
+  await decideAll(west);
 });
 
 test('a cluster that leaves is let go by the others within seconds, and keeps nothing but the installation', async () => {
@@ -107,7 +113,7 @@ test('a cluster that leaves is let go by the others within seconds, and keeps no
   await isthmus('leave', '--kubernetes', '--kubeconfig', west.server.kubeconfig, '--timeout', '60s');
   await until('east to let it go', () => isClear(east), 5_000);
   const labels = `${MANAGED_BY_LABEL}=${MANAGED_BY}`;
-  for (const resource of [SERVICES, ENDPOINT_SLICES, SERVICE_IMPORTS]) {
+  for (const resource of [SERVICES, ENDPOINT_SLICES, SERVICE_IMPORTS, PEERS]) {
     const { items } = await west.admin.list(resource, { labels });
     assert.deepEqual(
       items.map(({ metadata }) => metadata.name),

@@ -16,6 +16,8 @@ export interface Container {
   readonly program?: readonly string[] | undefined;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What is mounted into a pod of the cluster: the token of its ServiceAccount, and names as its DNS would tell them. */
+  readonly mounts?: { readonly serviceAccount: string; readonly hosts: string };
   readonly logFile: string;
 }
 
@@ -86,10 +88,22 @@ export class Pod implements AsyncDisposable {
   }
 }
 
-function spawn({ program = [ISTHMUS], args, env = {}, logFile }: Container): KubeProcess {
+function spawn({ program = [ISTHMUS], args, env = {}, mounts, logFile }: Container): KubeProcess {
   const given = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  return KubeProcess.spawn(['env', ...given, ...program, ...args], logFile);
+  const { serviceAccount = '', hosts = '' } = mounts ?? {};
+  const mount = mounts === undefined ? [] : ['unshare', '--mount', '--', 'sh', '-c', MOUNT, serviceAccount, hosts];
+  return KubeProcess.spawn(['env', ...given, ...mount, ...program, ...args], logFile);
 }
+
+/** In a mount namespace of its own, as root of the test's network; the process stays the same one. */
+const MOUNT = [
+  'mount -t tmpfs tmpfs /run',
+  'mkdir -p /run/secrets/kubernetes.io/serviceaccount',
+  'mount --bind "$0" /run/secrets/kubernetes.io/serviceaccount',
+  'mount --bind "$1" /etc/hosts',
+  'shift',
+  'exec "$@"',
+].join(' && ');
 
 /** An application: says who it is, and counts. */
 export class App implements AsyncDisposable {

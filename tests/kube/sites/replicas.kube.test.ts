@@ -2,9 +2,8 @@
 import './own-network.ts';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { replicaName } from '../../../controller/leadership/replica.ts';
 import type { KubeObject } from '../../../kubernetes/api/objects.ts';
-import { CONFIG_MAPS, LEASES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES } from '../../../kubernetes/api/resources.ts';
+import { CONFIG_MAPS, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES } from '../../../kubernetes/api/resources.ts';
 import { DEFAULT_NAMESPACE, OWN_NAMES } from '../../../kubernetes/names.ts';
 import { until } from '../../redis/until.ts';
 import { service, serviceExport } from '../objects.ts';
@@ -51,11 +50,7 @@ async function whileCalling(event: () => Promise<void>): Promise<void> {
 }
 
 async function leaderOf(site: Site): Promise<Pod> {
-  const where = { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.lease };
-  const lease = await site.admin.get<KubeObject & { spec?: { holderIdentity?: string } }>(LEASES, where);
-  const found = site.pods.get(replicaName(lease?.spec?.holderIdentity ?? ''));
-  if (found === undefined) throw new Error(`nobody leads: ${JSON.stringify(lease?.spec)}`);
-  return found;
+  return (await site.leaderAndOthers())[0];
 }
 
 async function dataOf(site: Site, name: string): Promise<unknown> {
@@ -93,9 +88,9 @@ test('a controller that lost its pod and its disk goes on as the same cluster in
     (await imported(east)).serviceImport?.metadata.uid,
     (await imported(east)).service?.spec?.clusterIP,
   ];
-  const before = await kept();
+  const earlier = await kept();
   await whileCalling(async () => {
-    await Promise.all(['a', 'b'].map((name) => east.pods.get(name)?.end('SIGKILL')));
+    for (const name of ['a', 'b']) await east.pods.get(name)?.end('SIGKILL');
     const moved = await east.controller('c');
     await moved.untilReady();
     await until('it to lead', async () => (await leaderOf(east)) === moved);
@@ -105,11 +100,11 @@ test('a controller that lost its pod and its disk goes on as the same cluster in
       return /configuration: from controller/.test((await gateway?.probe('/readyz'))?.text ?? '');
     });
   });
-  assert.deepEqual(await kept(), before);
+  assert.deepEqual(await kept(), earlier);
 });
 
 test('while the API server is silent, and then away, a controller that starts again serves what it had', async () => {
-  const before = await imported(east);
+  const earlier = await imported(east);
   const controller = await leaderOf(east);
   await whileCalling(async () => {
     east.server.pause();
@@ -123,11 +118,11 @@ test('while the API server is silent, and then away, a controller that starts ag
     await controller.untilReady();
     await follows(east);
   });
-  const after = await imported(east);
-  assert.equal(after.serviceImport?.metadata.uid, before.serviceImport?.metadata.uid);
-  assert.equal(after.service?.metadata.uid, before.service?.metadata.uid);
+  const later = await imported(east);
+  assert.equal(later.serviceImport?.metadata.uid, earlier.serviceImport?.metadata.uid);
+  assert.equal(later.service?.metadata.uid, earlier.service?.metadata.uid);
   assert.deepEqual(
-    after.slices.map(({ endpoints, ports }) => ({ endpoints, ports })),
-    before.slices.map(({ endpoints, ports }) => ({ endpoints, ports })),
+    later.slices.map(({ endpoints, ports }) => ({ endpoints, ports })),
+    earlier.slices.map(({ endpoints, ports }) => ({ endpoints, ports })),
   );
 });

@@ -32,10 +32,10 @@ interface Right {
   readonly name: string | undefined;
 }
 
-function rightsOf({ apiGroups, resources, verbs, resourceNames = [undefined] }: Rule): readonly Right[] {
+function rightsOf({ apiGroups, resources, verbs, resourceNames }: Rule): readonly Right[] {
   return apiGroups.flatMap((group) =>
     resources.flatMap((resource) =>
-      verbs.flatMap((verb) => resourceNames.map((name): Right => ({ group, resource, verb, name }))),
+      verbs.flatMap((verb) => (resourceNames ?? [undefined]).map((name): Right => ({ group, resource, verb, name }))),
     ),
   );
 }

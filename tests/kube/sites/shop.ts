@@ -2,7 +2,6 @@
 import { request } from 'node:http';
 import type {
   EndpointSliceObject,
-  KubeObject,
   ServiceExportObject,
   ServiceImportObject,
   ServiceObject,
@@ -107,5 +106,3 @@ export async function gatewayMetric(site: Site, name: string): Promise<number> {
   const lines = text.split('\n').filter((line) => line.startsWith(name));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
-
-export type { KubeObject };

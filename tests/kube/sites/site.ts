@@ -6,6 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { replicaName } from '../../../controller/leadership/replica.ts';
 import { softwareVersion } from '../../../controller/version.ts';
 import { installManifests } from '../../../deploy/manifests/all.ts';
 import type { Manifest } from '../../../deploy/manifests/common.ts';
@@ -18,6 +19,7 @@ import {
   type Resource,
   SERVICES,
 } from '../../../kubernetes/api/resources.ts';
+import type { LeaseObject } from '../../../kubernetes/lease/lease-object.ts';
 import { DEFAULT_NAMESPACE, GATEWAY_TOKEN_AUDIENCE, OWN_NAMES } from '../../../kubernetes/names.ts';
 import { until } from '../../redis/until.ts';
 import type { TestClient } from '../client.ts';
@@ -25,6 +27,7 @@ import { installCrds } from '../crds.ts';
 import { endpointSlice, namespace, PODS, pod } from '../objects.ts';
 import { type KubeServer, type KubeServerInit, startKubeServer } from '../server.ts';
 import { Pod } from './pods.ts';
+import { ServiceProxy } from './service-proxy.ts';
 
 export interface SiteInit {
   readonly name: string;
@@ -41,8 +44,12 @@ export const CLUSTERSET = 'prod.example.org';
 export const EAST_WEST_PORT = 15_443;
 const XDS_PORT = 15_010;
 const DNS_PORT = 15_053;
+const STORE_PORT = 15_090;
 /** Enough for every test: an agent tries all places in turn. */
 const CONTROLLERS_MAX = 3;
+
+/** As the Deployments have it, but for what names folders of the image. */
+const POD_ENV = { NODE_OPTIONS: '--max-semi-space-size=4' };
 
 export class Site implements AsyncDisposable {
   readonly name: string;
@@ -51,16 +58,14 @@ export class Site implements AsyncDisposable {
   readonly pods = new Map<string, Pod>();
   readonly #init: SiteInit;
   readonly #site: string;
-  readonly #kubeconfig: string;
   #controllers = 0;
   #gateways = 0;
 
-  private constructor(init: SiteInit, parts: { server: KubeServer; site: string; kubeconfig: string }) {
+  private constructor(init: SiteInit, parts: { server: KubeServer; site: string }) {
     this.#init = init;
     this.name = init.name;
     this.server = parts.server;
     this.#site = parts.site;
-    this.#kubeconfig = parts.kubeconfig;
   }
 
   static async start(init: SiteInit): Promise<Site> {
@@ -68,10 +73,11 @@ export class Site implements AsyncDisposable {
     const server = starting.use(await startKubeServer({ name: init.name, ...init.server }));
     await installCrds(server);
     const site = await install(server.admin, init);
-    const account = { namespace: DEFAULT_NAMESPACE, serviceAccount: OWN_NAMES.controller };
-    const kubeconfig = await server.kubeconfigFor(await server.token(account), 'controller');
+    await mountAccount(server);
+    const made = new Site(init, { server, site });
+    await made.#nameStore();
     starting.move();
-    return new Site(init, { server, site, kubeconfig });
+    return made;
   }
 
   get admin(): TestClient {
@@ -92,11 +98,28 @@ export class Site implements AsyncDisposable {
     await writeFile(file, this.#siteOf(ip, this.stateDir(name)));
     const args = ['controller', '--config', file, '--replica', name];
     const { program } = this.#init;
-    return this.#run({ name, ip, program, args, env: { POD_IP: ip }, logFile: join(folder, 'log') });
+    const { hostname: host, port } = new URL(this.server.url);
+    const env = { ...POD_ENV, POD_IP: ip, KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port };
+    const mounts = { serviceAccount: accountFolder(this.server), hosts: hostsFile(this.server) };
+    return this.#run({ name, ip, program, args, env, mounts, logFile: join(folder, 'log') });
   }
 
   stateDir(controller: string): string {
     return join(this.server.dir, controller, 'state');
+  }
+
+  /** As the Lease says; of the others those that run. @throws Error when nobody holds it */
+  async leaderAndOthers(): Promise<readonly [Pod, ...(readonly Pod[])]> {
+    const where = { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.lease };
+    const lease = await this.admin.get<LeaseObject>(LEASES, where);
+    const leader = this.pods.get(replicaName(lease?.spec?.holderIdentity ?? ''));
+    if (leader === undefined) throw new Error(`nobody leads: ${JSON.stringify(lease?.spec)}`);
+    return [leader, ...this.controllers.filter((pod) => pod !== leader && pod.running)];
+  }
+
+  get controllers(): readonly Pod[] {
+    const group = this.ip('controller', 0).slice(0, -1);
+    return [...this.pods.values()].filter(({ ip }) => ip.startsWith(group));
   }
 
   /** A gateway's pod, ready and behind the Service when this resolves. */
@@ -126,10 +149,17 @@ export class Site implements AsyncDisposable {
       ...['--controller-ca', ca, '--token-file', tokenFile],
       ...['--health-listen', `${ip}:15020`, '--metrics-listen', `${ip}:15014`],
     ];
-    const running = this.#run({ name, ip, args, logFile: join(folder, 'log') });
+    const running = this.#run({ name, ip, args, env: POD_ENV, logFile: join(folder, 'log') });
     await running.untilReady();
     await this.#publishGateway(name, ip);
     return running;
+  }
+
+  /** Serves the address of the Service `isthmus-store`, inside and outside of the cluster. */
+  async storeProxy(): Promise<ServiceProxy> {
+    const service = { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.store };
+    await this.admin.patchStatus(SERVICES, service, { loadBalancer: { ingress: [{ ip: this.#storeIp }] } });
+    return ServiceProxy.start(this.admin, service, { host: this.#storeIp, port: STORE_PORT });
   }
 
   /** All that kubectl and the chart's users see of a namespace. */
@@ -146,6 +176,15 @@ export class Site implements AsyncDisposable {
     await this.server[Symbol.asyncDispose]();
   }
 
+  get #storeIp(): string {
+    return `10.${this.#init.index}.0.10`;
+  }
+
+  async #nameStore(): Promise<void> {
+    const name = `${OWN_NAMES.store}.${DEFAULT_NAMESPACE}.svc`;
+    await writeFile(hostsFile(this.server), `127.0.0.1 localhost\n${this.#storeIp} ${name}\n`);
+  }
+
   #run(container: ConstructorParameters<typeof Pod>[0]): Pod {
     const running = new Pod(container);
     this.pods.set(container.name, running);
@@ -154,14 +193,14 @@ export class Site implements AsyncDisposable {
 
   /** What the chart writes, with what only this host needs: every pod at an address of its own. */
   #siteOf(ip: string, stateDir: string): string {
-    const site = parse(this.#site) as { spec: { kubernetes: object; listen: object } }; // as `siteYaml` writes it
+    const site = parse(this.#site) as { spec: { kubernetes: object; listen: { store?: string } } }; // as `siteYaml` writes it
     const kubernetes = {
       ...site.spec.kubernetes,
-      kubeconfig: this.#kubeconfig,
       gatewayListenAddress: this.ip('gateway', 1),
       dnsListen: `${ip}:${DNS_PORT}`,
     };
-    const listen = { health: `${ip}:15020`, metrics: `${ip}:15014`, xds: `${ip}:${XDS_PORT}` };
+    const store = site.spec.listen.store === undefined ? {} : { store: `${ip}:${STORE_PORT}` };
+    const listen = { health: `${ip}:15020`, metrics: `${ip}:15014`, xds: `${ip}:${XDS_PORT}`, ...store };
     return stringify({ ...site, spec: { ...site.spec, stateDir, kubernetes, listen } });
   }
 
@@ -199,6 +238,23 @@ export class Site implements AsyncDisposable {
       { loadBalancer: { ingress: [{ ip }] } },
     );
   }
+}
+
+function accountFolder({ dir }: KubeServer): string {
+  return join(dir, 'serviceaccount');
+}
+
+function hostsFile({ dir }: KubeServer): string {
+  return join(dir, 'hosts');
+}
+
+/** What the kubelet puts into the pods of the controllers: RBAC decides what they may. */
+async function mountAccount(server: KubeServer): Promise<void> {
+  const account = { namespace: DEFAULT_NAMESPACE, serviceAccount: OWN_NAMES.controller };
+  const folder = accountFolder(server);
+  await mkdir(folder);
+  await writeFile(join(folder, 'token'), await server.token(account), { mode: 0o600 });
+  await writeFile(join(folder, 'ca.crt'), server.ca);
 }
 
 /** As `isthmus install` does. The text of the Site for the pods. */
