@@ -23,6 +23,20 @@ export function addKubeOptions(command: Command): Command {
     .addOption(new Option('--namespace <name>', 'namespace of the installation').default(DEFAULT_NAMESPACE));
 }
 
+/**
+ * A command that also works on a site of this machine does not do so for somebody who meant a cluster: a token is used up
+ * and a site has left, once and for all. @throws UsageError
+ */
+export function demandKubernetes({ kubeconfig, context, namespace }: KubeOptions): void {
+  const given = [
+    ...(kubeconfig === undefined ? [] : ['--kubeconfig']),
+    ...(context === undefined ? [] : ['--context']),
+    ...(namespace === DEFAULT_NAMESPACE ? [] : ['--namespace']),
+  ];
+  if (given.length === 0) return;
+  throw new UsageError(`${given.join(' and ')} without --kubernetes: this would be about a site of this machine`);
+}
+
 /** Not closed by itself: `using`. */
 export async function openKube(options: KubeOptions, io: Io): Promise<OpenKubeTransport & Disposable> {
   const { openKubeTransport } = await import('../kubernetes/client.ts');

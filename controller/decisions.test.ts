@@ -48,47 +48,55 @@ function decidedIn({ world, own }: Derived): unknown {
   };
 }
 
-test('what files decide is in force from the first moment on, follows the files, and gives way to the Site when it goes', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'isthmus-decisions-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  const stateDir = join(folder, 'state');
-  const { root, rootKey, east, roster } = makeClusterset(components.clock.epochMs());
-  const members = [rosterMember(east, components.clock.epochMs())];
-  const rosterBytes = signRoster(rootKey, { ...roster, members });
-  await saveSiteTrust(stateFolder(stateDir), { caKey: east.caKey, clusterCa: east.ca, roots: [root], rosterBytes });
-  const file = join(folder, 'site.yaml');
-  await writeFile(file, siteFile(stateDir, CART + GRANT + POLICY + TAKEN));
-  const loaded = await loadConfig({ file, env: {}, flags: {} });
-  assert.ok(loaded.ok);
-  const shelf = new MemoryShelf();
-  const controller = await Controller.start(loaded.config, {
-    ...components,
-    lookup: () => Promise.resolve([]),
-    openStore: () => Promise.resolve(new MemoryStore(components, { shelf })),
-  });
-  t.after(() => controller.close());
-  const whole = {
-    order: [{ kind: 'cluster', cluster: 'west' }],
-    pins: [['a', ['west']]],
-    imports: ['set'],
-    grantedTo: ['west'],
-    isPublished: true,
-  };
-  assert.deepEqual(decidedIn(controller.engine.derived), whole);
-  const derived = (fact: (now: Derived) => boolean): Promise<void> =>
-    new Promise((resolve) => {
-      const undo = controller.onDerived.add((now) => {
-        if (!fact(now)) return;
-        undo();
-        resolve();
-      });
+/** A lost change would be waited for without end. */
+const TIMEOUT = { timeout: 60_000 };
+
+test(
+  'what files decide is in force at once, follows the files, and gives way to the Site when it goes',
+  TIMEOUT,
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'isthmus-decisions-'));
+    await using owned = new AsyncDisposableStack();
+    owned.defer(() => rm(folder, { recursive: true, force: true }));
+    const stateDir = join(folder, 'state');
+    const { root, rootKey, east, roster } = makeClusterset(components.clock.epochMs());
+    const members = [rosterMember(east, components.clock.epochMs())];
+    const rosterBytes = signRoster(rootKey, { ...roster, members });
+    await saveSiteTrust(stateFolder(stateDir), { caKey: east.caKey, clusterCa: east.ca, roots: [root], rosterBytes });
+    const file = join(folder, 'site.yaml');
+    await writeFile(file, siteFile(stateDir, CART + GRANT + POLICY + TAKEN));
+    const loaded = await loadConfig({ file, env: {}, flags: {} });
+    assert.ok(loaded.ok);
+    const shelf = new MemoryShelf();
+    const controller = await Controller.start(loaded.config, {
+      ...components,
+      lookup: () => Promise.resolve([]),
+      openStore: () => Promise.resolve(new MemoryStore(components, { shelf })),
     });
-  const turned = derived(({ world }) => failoverOf(world.failover, cart)?.places[0]?.kind === 'region');
-  await writeFile(file, siteFile(stateDir, CART + GRANT + POLICY.replace('cluster: west', 'region: eu') + TAKEN));
-  await turned;
-  const bare = derived(({ world }) => world.pins === undefined);
-  await writeFile(file, siteFile(stateDir, CART));
-  await bare;
-  const nothing = { order: undefined, pins: [], imports: ['site'], grantedTo: undefined, isPublished: true };
-  assert.deepEqual(decidedIn(controller.engine.derived), nothing);
-});
+    owned.defer(() => controller.close());
+    const whole = {
+      order: [{ kind: 'cluster', cluster: 'west' }],
+      pins: [['a', ['west']]],
+      imports: ['set'],
+      grantedTo: ['west'],
+      isPublished: true,
+    };
+    assert.deepEqual(decidedIn(controller.engine.derived), whole);
+    const derived = (fact: (now: Derived) => boolean): Promise<void> =>
+      new Promise((resolve) => {
+        const undo = controller.onDerived.add((now) => {
+          if (!fact(now)) return;
+          undo();
+          resolve();
+        });
+      });
+    const turned = derived(({ world }) => failoverOf(world.failover, cart)?.places[0]?.kind === 'region');
+    await writeFile(file, siteFile(stateDir, CART + GRANT + POLICY.replace('cluster: west', 'region: eu') + TAKEN));
+    await turned;
+    const bare = derived(({ world }) => world.pins === undefined);
+    await writeFile(file, siteFile(stateDir, CART));
+    await bare;
+    const nothing = { order: undefined, pins: [], imports: ['site'], grantedTo: undefined, isPublished: true };
+    assert.deepEqual(decidedIn(controller.engine.derived), nothing);
+  },
+);

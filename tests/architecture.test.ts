@@ -31,13 +31,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'gateway-config': ['runtime/', 'federation/model/', 'trust/', 'protos/gen/'],
   topologies: ['runtime/', 'federation/model/'],
   sources: ['runtime/', 'federation/model/'],
-  kubernetes: [
-    'runtime/',
-    'federation/model/',
-    'federation/store/contract.ts',
-    'trust/',
-    'sources/documents/',
-  ],
+  kubernetes: ['runtime/', 'federation/model/', 'federation/store/contract.ts', 'trust/', 'sources/documents/'],
 };
 
 /** library -> files that may import it; grpc-js: one file per server or client role */

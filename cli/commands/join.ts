@@ -5,7 +5,7 @@ import { UsageError } from '../exit.ts';
 import { addEnrolOptions, type EnrolOptions, newSite } from '../enrol-options.ts';
 import type { Io } from '../io.ts';
 import type { Asking } from '../kube/join.ts';
-import { addKubeOptions, openKube } from '../kube-options.ts';
+import { addKubeOptions, demandKubernetes, openKube } from '../kube-options.ts';
 
 /** `isthmus join` */
 interface JoinOptions extends EnrolOptions {
@@ -55,6 +55,8 @@ Examples:
   isthmus token create --cluster west | ssh west 'isthmus join --token-file - --gateway-address 198.51.100.7'`;
 
 async function joinClusterset(options: JoinOptions, io: Io): Promise<void> {
+  if (options.kubernetes === true) refuseSiteOptions(options);
+  else demandKubernetes(options);
   const { parseToken } = await import('../../trust/token.ts');
   const token = parseToken(await tokenText(options));
   if (!token.ok) throw new UsageError(token.message, 'make one on the authority: isthmus token create --cluster NAME');
@@ -102,6 +104,23 @@ async function joinInKubernetes(
     hint: `kubectl -n ${namespace} logs deploy/isthmus-controller tells what it waits for`,
   });
   io.stderr.write(`cluster ${cluster} joined\n`);
+}
+
+/** All that `join --kubernetes` takes. */
+const IN_KUBERNETES = new Set(['token', 'tokenFile', 'kubernetes', 'kubeconfig', 'context', 'namespace', 'wait']);
+
+/** What would be ignored is said. @throws UsageError */
+function refuseSiteOptions(options: JoinOptions): void {
+  const given = Object.entries(options).filter(([name, value]) => {
+    return !IN_KUBERNETES.has(name) && value !== undefined && !(Array.isArray(value) && value.length === 0);
+  });
+  const [first] = given;
+  if (first === undefined) return;
+  const flag = first[0].replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new UsageError(
+    `--${flag} is for sites without Kubernetes`,
+    'in Kubernetes it is a value of the installation: isthmus install --help',
+  );
 }
 
 /** A token that no controller would take is not put there. @throws UsageError */

@@ -3,7 +3,7 @@ import { askController, ControllerUnreachableError, stateDirOption } from '../ad
 import { EXIT, ExitError, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import type { Asking } from '../kube/join.ts';
-import { addKubeOptions, openKube } from '../kube-options.ts';
+import { addKubeOptions, demandKubernetes, openKube } from '../kube-options.ts';
 import { OWN_NAMES } from '../../kubernetes/names.ts';
 
 /** `isthmus leave` */
@@ -50,6 +50,7 @@ interface Left {
 
 async function leave(options: LeaveOptions, io: Io): Promise<void> {
   if (options.kubernetes === true) return leaveKubernetes(options, io);
+  demandKubernetes(options);
   if (options.purge === true) return purge(options.stateDir, io);
   const { parseDurationMs } = await import('../../sources/documents/fields.ts');
   const timeoutMs = parseDurationMs(options.timeout);
@@ -64,6 +65,9 @@ async function leave(options: LeaveOptions, io: Io): Promise<void> {
 }
 
 async function leaveKubernetes(options: LeaveOptions, io: Io): Promise<void> {
+  if (options.purge === true) {
+    throw new UsageError('--purge is for sites without Kubernetes', 'a cluster that leaves keeps no keys anyway');
+  }
   const { waitSignal } = await import('../kube/wait.ts');
   const { askToLeave, untilLeft } = await import('../kube/join.ts');
   const { SystemClock } = await import('../../runtime/clock.ts');

@@ -222,6 +222,16 @@ test('the printed configuration loads again to the same one, and says where valu
   assert.deepEqual(await load({ file: again }), loaded.config);
 });
 
+test('the printed configuration of a cluster of Kubernetes loads again to the same one', async (t) => {
+  const text = SITE.replace(/^ {2}(store|services):.*\n/gm, '').replace(/^ {2}gateways:[^]*$/m, '');
+  const kubernetes = 'kubernetes: {kubeconfig: east.kubeconfig, dnsListen: "[::1]:53", gatewayListenAddress: "::"}';
+  const { folder, file } = await siteFile(t, `${text}  podRouting: direct\n  imports: [shop]\n  ${kubernetes}\n`);
+  const config = await load({ file });
+  const again = join(folder, 'again.yaml');
+  await writeFile(again, printConfig(config));
+  assert.deepEqual(await load({ file: again }), config);
+});
+
 test('the printed configuration shows no secret of a store', async (t) => {
   const { file } = await siteFile(t, SITE);
   const config = await load({ file, env: { ISTHMUS_STORE: `isthmus://h:1?${PIN}&claim=${CLAIM}` } });

@@ -61,7 +61,7 @@ function evaluate(documents: SortedDocuments, file: string | undefined, inputs: 
       ...(result.ok ? [] : result.findings.map(withoutFile)),
       ...siteProblems(document, originOf).map(withoutFile),
       ...documents.services.flatMap((service) => readService(service).findings),
-      ...documents.decisions.flatMap(({ document, kind }) => readDecision(document, kind).findings),
+      ...documents.decisions.flatMap((one) => readDecision(one.document, one.kind).findings),
     ]),
     ...mistypedVariables(inputs.env),
   ];

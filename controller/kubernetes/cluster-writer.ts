@@ -20,6 +20,7 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Controller } from '../controller.ts';
+import type { Derived } from '../derive.ts';
 import { DnsDesk } from './dns-desk.ts';
 import { ExportStatus } from './export-status.ts';
 import { ImportDesk } from './import-desk.ts';
@@ -44,6 +45,9 @@ const CLEARED_LOOK_MS = 200;
 /** Against hints that were lost: everything is compared once more. */
 const RECHECK_EVERY_MS = 10 * 60 * 1_000;
 
+/** Gateways and other clusters come first: what follows for the API server is worked out when they have been told. */
+const TAKE_AFTER_MS = 25;
+
 export class ClusterWriter implements AsyncDisposable {
   readonly #components: ClusterWriterComponents;
   readonly #applier: Applier;
@@ -54,6 +58,8 @@ export class ClusterWriter implements AsyncDisposable {
   readonly #dns: DnsDesk | undefined;
   readonly #closing = new AsyncDisposableStack();
   #timer: Timer | undefined;
+  /** The newest result, which the desks have not seen yet. */
+  #waiting: { readonly derived: Derived; readonly timer: Timer } | undefined;
 
   constructor(components: ClusterWriterComponents) {
     const { part, controller } = components;
@@ -110,21 +116,16 @@ export class ClusterWriter implements AsyncDisposable {
     }
     this.#closing.defer(() => this.#events.close());
     this.#closing.defer(() => this.#end());
-    this.#closing.defer(
-      controller.onDerived.add((derived) => {
-        this.#imports.derived(derived);
-        this.#exports.derived(derived);
-        this.#policies.derived(derived);
-      }),
-    );
+    this.#closing.defer(controller.onDerived.add((derived) => this.#takeLater(derived)));
     // That the rest is not there, rather than unknown, changes no result, but it decides what is removed.
-    this.#closing.defer(controller.onFirstSync.add((derived) => this.#imports.derived(derived)));
+    this.#closing.defer(controller.onFirstSync.add((derived) => this.#takeLater(derived)));
     this.#closing.defer(controller.onPublished.add((records) => this.#exports.published(records)));
     controller.role.onLeading((isLeader) => {
       if (isLeader) this.#applier.recheckAll();
     });
     this.#recheckLater();
     this.#closing.defer(() => this.#timer?.cancel());
+    this.#closing.defer(() => this.#waiting?.timer.cancel());
     if (this.#dns !== undefined) {
       this.#closing.use(this.#dns);
       await this.#dns.start();
@@ -133,6 +134,7 @@ export class ClusterWriter implements AsyncDisposable {
 
   /** Resolves when nothing waits to be written. */
   settled(): Promise<void> {
+    this.#take();
     return this.#applier.settled();
   }
 
@@ -151,6 +153,22 @@ export class ClusterWriter implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#closing.disposeAsync();
+  }
+
+  /** Of several results only the last one counts. */
+  #takeLater(derived: Derived): void {
+    const timer = this.#waiting?.timer ?? this.#components.clock.after(TAKE_AFTER_MS, () => this.#take());
+    this.#waiting = { derived, timer };
+  }
+
+  #take(): void {
+    if (this.#waiting === undefined) return;
+    const { derived, timer } = this.#waiting;
+    this.#waiting = undefined;
+    timer.cancel();
+    this.#imports.derived(derived);
+    this.#exports.derived(derived);
+    this.#policies.derived(derived);
   }
 
   #recheckLater(): void {

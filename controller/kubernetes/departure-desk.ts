@@ -3,6 +3,7 @@ import { CONFIG_MAPS } from '../../kubernetes/api/resources.ts';
 import { octetsOf } from '../../kubernetes/keep/kept-object.ts';
 import { Reflector, type ReflectorComponents } from '../../kubernetes/list-watch/reflector.ts';
 import { OWN_NAMES } from '../../kubernetes/names.ts';
+import type { Timer } from '../../runtime/clock.ts';
 import { errorText } from '../../runtime/errors.ts';
 import type { Controller } from '../controller.ts';
 import { type OwnObjects, ownObjects } from '../keep/own-objects.ts';
@@ -24,11 +25,16 @@ export interface DepartureDeskComponents extends ReflectorComponents {
 
 /** In the ConfigMap, for whoever waits. */
 const STATE_ENTRY = 'state';
+/** A controller that still runs may put a file into a folder that is being removed: then it is removed once more. */
+const REMOVE = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 } as const;
+/** No event tells that what failed would succeed now. */
+const TRY_AGAIN_MS = 2_000;
 
 export class DepartureDesk implements AsyncDisposable {
   readonly #components: DepartureDeskComponents;
   readonly #asked: Reflector<true>;
   readonly #objects: OwnObjects;
+  #again: Timer | undefined;
   #leaving: Promise<void> | undefined;
 
   constructor(components: DepartureDeskComponents, init: { readonly namespace: string }) {
@@ -51,6 +57,7 @@ export class DepartureDesk implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#asked.close();
     await this.#leaving;
+    this.#again?.cancel();
   }
 
   #look(): void {
@@ -92,6 +99,10 @@ export class DepartureDesk implements AsyncDisposable {
     } catch (error) {
       log.warn('this cluster could not leave yet, will try again', { error: errorText(error) });
       await this.#tell(`not yet: ${errorText(error)}`).catch(() => undefined); // it is in the log
+      this.#again ??= this.#components.clock.after(TRY_AGAIN_MS, () => {
+        this.#again = undefined;
+        this.#look();
+      });
     }
   }
 
@@ -112,6 +123,6 @@ export class DepartureDesk implements AsyncDisposable {
   async #forgetDisk(): Promise<void> {
     const { folder } = this.#components.controller;
     const paths = [folder.keys, folder.clusterCaCertificate, folder.joinedRoster, folder.joinedStore, folder.departure];
-    for (const path of [...paths, folder.marks, folder.lastGood]) await rm(path, { recursive: true, force: true });
+    for (const path of [...paths, folder.marks, folder.lastGood]) await rm(path, REMOVE);
   }
 }

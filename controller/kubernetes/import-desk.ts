@@ -109,8 +109,8 @@ export class ImportDesk {
       const findings = plan?.services.get(key)?.findings ?? [];
       const before = this.#told.get(key) ?? [];
       if (findings.length === 0) this.#told.delete(key);
-      else this.#told.set(key, findings);
-      if (!this.#components.mayWrite()) continue;
+      if (findings.length === 0 || !this.#components.mayWrite()) continue;
+      this.#told.set(key, findings);
       const regarding = regardingImport(this.#components.present, key);
       for (const { reason, message } of findings) {
         if (before.some((finding) => finding.message === message)) continue;

@@ -16,11 +16,11 @@ import type { Reflected } from './reflected.ts';
 class Told implements Reflected<SpecObject> {
   readonly objects = new Map<ObjectKey, SpecObject>();
   readonly findings = [];
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<Parameters<Reflected<SpecObject>['onChange']>[0]>();
   synced = false;
   absent = false;
 
-  onChange(listener: () => void): () => void {
+  onChange(listener: Parameters<Reflected<SpecObject>['onChange']>[0]): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -30,7 +30,7 @@ class Told implements Reflected<SpecObject> {
     this.absent = absent;
     this.objects.clear();
     for (const object of objects) this.objects.set(`${object.metadata.namespace}/${object.metadata.name}`, object);
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener({ changed: new Map(this.objects) });
   }
 
   start(): void {}

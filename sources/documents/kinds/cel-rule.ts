@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 /**
  * A rule over several fields of a value, said once in the two languages that must agree: TypeScript for files and for what

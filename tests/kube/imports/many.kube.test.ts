@@ -1,4 +1,4 @@
-/** 1,000 imports at once, and one import with 1,000 pods: how long it takes, and that one change is a few writes. */
+/** Many imports at once, and one import with 1,000 pods: that one change is one write. `bench/kube-imports.ts` has the times. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { serviceKey } from '../../../federation/model/ids.ts';
@@ -10,12 +10,12 @@ import { namespace } from '../objects.ts';
 import { startKubeServer } from '../server.ts';
 import { ImportRig } from './rig.fixture.ts';
 
-const SERVICES = 1_000;
+const SERVICES = 200;
 /** Derived Service, ServiceImport, and a slice of each kind. */
 const OBJECTS_EACH = 4;
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 120_000;
 
-test('1,000 imports are made, one that changes costs a few writes, and nothing is left when all go', async (t) => {
+test('many imports are made, one that changes costs one write, and nothing is left when all go', async (t) => {
   await using server = await startKubeServer({ name: 'many' });
   await installCrds(server, { only: 'mcs' });
   await server.admin.create(NAMESPACES, namespace('shop'));

@@ -120,6 +120,20 @@ describe('a token and a request to leave, handed to an installation whose contro
     assert.match(stderr, /^hint: .*delete configmap isthmus-leave$/m);
   });
 
+  it('what was meant for a cluster is not done to a site of this machine, and the other way round', async () => {
+    const wrong = [
+      [['join', '--context', 'west', '--token-file', '-'], /^error: --context without --kubernetes/m],
+      [['leave', '--namespace', 'east'], /^error: --namespace without --kubernetes/m],
+      [[...JOIN, '--gateway-address', '198.51.100.7'], /^error: --gateway-address is for sites without Kubernetes$/m],
+      [[...LEAVE, '--purge'], /^error: --purge is for sites without Kubernetes$/m],
+    ] as const;
+    const said = await Promise.all(wrong.map(([args]) => admin.isthmus(args, tokenFor('west'))));
+    for (const [at, { code, stderr }] of said.entries()) {
+      assert.equal(code, 2);
+      assert.match(stderr, wrong[at]?.[1] ?? /never/);
+    }
+  });
+
   it('what cannot be understood is told before any cluster is asked', async () => {
     const odd = await admin.isthmus(JOIN, 'isthmus1.nonsense');
     assert.equal(odd.code, 2);

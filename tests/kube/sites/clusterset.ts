@@ -45,9 +45,9 @@ export class Clusterset implements AsyncDisposable {
     const shared = { withdrawAfter: '3s', failBackAfter: '1s' };
     const founds = { authority: true, store: stores, storeServer: { enabled: isServed } };
     const sites = await Promise.all(
-      clusters.map(async ({ values, ...init }, at) => {
+      clusters.map(async ({ values, ...cluster }, at) => {
         const chart = { ...shared, ...(at === 0 ? founds : {}), ...values };
-        return starting.use(await Site.start({ ...init, index: at + 1, values: chart }));
+        return starting.use(await Site.start({ ...cluster, index: at + 1, values: chart }));
       }),
     );
     const [authority, ...others] = sites;

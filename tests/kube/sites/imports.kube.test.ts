@@ -3,8 +3,10 @@ import './own-network.ts';
 import assert from 'node:assert/strict';
 import { Resolver } from 'node:dns/promises';
 import { after, before, test } from 'node:test';
-import { SERVICES } from '../../../kubernetes/api/resources.ts';
+import type { KubeObject } from '../../../kubernetes/api/objects.ts';
+import { EVENTS, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES } from '../../../kubernetes/api/resources.ts';
 import { until } from '../../redis/until.ts';
+import { serviceExport, service as serviceNamed } from '../objects.ts';
 import { Clusterset } from './clusterset.ts';
 import type { App } from './pods.ts';
 import {
@@ -99,3 +101,24 @@ test('exports that contradict each other are in conflict, and both sides are tol
     });
   }
 });
+
+test('a ServiceImport that somebody else made stays as it is, and an Event on it says so', async () => {
+  const legacy = { namespace: WEB.namespace, name: 'legacy' } as const;
+  const theirs = { metadata: legacy, spec: { type: 'Headless', ports: [] } } as const;
+  await east.admin.create(SERVICE_IMPORTS, theirs);
+  await west.admin.apply(SERVICES, serviceNamed(legacy));
+  await west.admin.apply(SERVICE_EXPORTS, serviceExport(legacy));
+  await until('an Event', async () => {
+    const { items } = await east.admin.list<ImportEvent>(EVENTS, { namespace: legacy.namespace });
+    return items.some(({ reason, regarding }) => reason === 'Conflict' && regarding?.name === legacy.name);
+  });
+  const found = await east.admin.get<KubeObject & { readonly spec?: unknown }>(SERVICE_IMPORTS, legacy);
+  assert.deepEqual(found?.spec, theirs.spec);
+  assert.equal(found?.metadata.labels, undefined);
+});
+
+/** What the test reads of an Event. */
+interface ImportEvent extends KubeObject {
+  readonly reason?: string;
+  readonly regarding?: { readonly name?: string };
+}

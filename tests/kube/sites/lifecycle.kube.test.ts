@@ -97,7 +97,7 @@ test('anchors that somebody else changed are put right by the next controller, a
     return (await east.admin.get<KubeObject & { data?: Record<string, string> }>(CONFIG_MAPS, where))?.data?.['ca.pem'];
   };
   const earlier = await pem();
-  assert.ok(before?.startsWith('-----BEGIN CERTIFICATE-----'));
+  assert.ok(earlier?.startsWith('-----BEGIN CERTIFICATE-----'));
   await east.admin.patch(CONFIG_MAPS, where, { type: 'merge', body: { data: { 'ca.pem': 'none' } } });
   await east.pods.get('a')?.restart('SIGTERM');
   await until('the anchors to be back', async () => (await pem()) === earlier);

@@ -38,7 +38,7 @@ export class ServiceProxy implements AsyncDisposable {
     const slice = await this.#admin.get<EndpointSliceObject>(ENDPOINT_SLICES, this.#slice).catch(() => undefined);
     const host = slice?.endpoints?.[0]?.addresses[0];
     const port = slice?.ports?.[0]?.port;
-    if (host === undefined || port === undefined || socket.destroyed) {
+    if (host === undefined || typeof port !== 'number' || socket.destroyed) {
       socket.destroy();
       return;
     }

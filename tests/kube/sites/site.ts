@@ -15,6 +15,7 @@ import type { KubeObject } from '../../../kubernetes/api/objects.ts';
 import {
   CONFIG_MAPS,
   ENDPOINT_SLICES,
+  LEASES,
   NAMESPACES,
   type Resource,
   SERVICES,
@@ -48,8 +49,8 @@ const STORE_PORT = 15_090;
 /** Enough for every test: an agent tries all places in turn. */
 const CONTROLLERS_MAX = 3;
 
-/** As the Deployments have it, but for what names folders of the image. */
-const POD_ENV = { NODE_OPTIONS: '--max-semi-space-size=4' };
+/** As the Deployments say it; and half of the pod's memory limit (1Gi) for the heap, which V8 reads from the cgroup. */
+const POD_ENV = { NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=512' };
 
 export class Site implements AsyncDisposable {
   readonly name: string;
@@ -114,7 +115,7 @@ export class Site implements AsyncDisposable {
     const lease = await this.admin.get<LeaseObject>(LEASES, where);
     const leader = this.pods.get(replicaName(lease?.spec?.holderIdentity ?? ''));
     if (leader === undefined) throw new Error(`nobody leads: ${JSON.stringify(lease?.spec)}`);
-    return [leader, ...this.controllers.filter((pod) => pod !== leader && pod.running)];
+    return [leader, ...this.controllers.filter((other) => other !== leader && other.running)];
   }
 
   get controllers(): readonly Pod[] {
