@@ -137,7 +137,7 @@ test('two pods of a cluster without identity wait for a token, one of them joins
     assert.equal(trust.roster.members.find(({ cluster }) => cluster === WEST)?.incarnation, 1);
   }
   const entries = Object.keys((await site.secret('isthmus-keys')) ?? {}).sort();
-  assert.deepEqual(entries, ['cluster-ca.crt', 'cluster-ca.pem', 'root.crt', 'roster.json.gz', 'void-token']);
+  assert.deepEqual(entries, ['cluster-ca.crt', 'cluster-ca.pem', 'root.crt', 'roster.json.gz', 'store', 'void-token']);
   assert.ok(!site.logged.join('').includes(token));
   const draft = await new RosterDraft({ kept: east.memory.draft, root: east.root }).newest();
   assert.equal(draft?.roster.version, 2);
