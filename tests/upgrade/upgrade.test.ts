@@ -15,7 +15,9 @@ const ALARMS = /equivocat|SchemaTooNew|rolled back|roster_withheld|"level":(50|6
 
 const release = newestRelease();
 if (release === undefined) {
-  process.stdout.write('SHALLOW CLONE: upgrades from the last release are left out, because this clone has not its commit\n');
+  process.stdout.write(
+    'SHALLOW CLONE: upgrades from the last release are left out, because this clone has not its commit\n',
+  );
 } else {
   describe(`release ${release.version} and this version`, { concurrency: 2 }, () => {
     after(() => release[Symbol.dispose]());
