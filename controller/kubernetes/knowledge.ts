@@ -19,7 +19,7 @@ import type { ClusterReflectors } from './cluster-reflectors.ts';
  * and what its people decided. It is known when all of it is: a cluster that told its services without its gateways would
  * be called in vain, and gateways programmed without an order would turn running traffic away.
  */
-export const GATEWAY_RECORD_NAME = 'default';
+const GATEWAY_RECORD_NAME = 'default';
 const WEIGHT = 100;
 
 export interface KubernetesKnowledgeComponents {

@@ -40,11 +40,14 @@ export async function prepareLeaderStore(
   components: OpenKubernetesComponents,
 ): Promise<string> {
   const { namespace } = part.config;
-  const secret = ownObjects(part, namespace).keys;
-  const key = await new SecretKeyStore({ secret }).loadOrSave(SERVER_KEY, () => PrivateKey.generate());
   const folder = stateFolder(config.stateDir).storeServer;
   await preparePrivateFolder(folder);
-  await new FileKeyStore(folder).save(SERVER_KEY, key);
+  const onDisk = new FileKeyStore(folder);
+  // A container that is restarted has it, and the API server may be dark.
+  if ((await onDisk.load(SERVER_KEY)) === undefined) {
+    const kept = new SecretKeyStore({ secret: ownObjects(part, namespace).keys });
+    await onDisk.save(SERVER_KEY, await kept.loadOrSave(SERVER_KEY, () => PrivateKey.generate()));
+  }
   const { pin } = await loadServerIdentity(components, { folder });
   return formatStoreAddress({ host: `${OWN_NAMES.store}.${namespace}.svc`, port: STORE_PORT, pins: [pin] });
 }

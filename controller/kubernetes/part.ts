@@ -1,4 +1,4 @@
-import type { LeaseBoard } from '../../federation/store/contract.ts';
+import type { LeaseBoard, Store } from '../../federation/store/contract.ts';
 import type { GatewayRecord } from '../../federation/model/records.ts';
 import { openStore } from '../../federation/store/open.ts';
 import type { KubeTransport, OpenKubeTransport } from '../../kubernetes/api/transport.ts';
@@ -14,13 +14,15 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { GatewayAuthenticator } from '../../trust/gateway-authenticator.ts';
+import type { JoinToken } from '../../trust/token.ts';
 import type { KubernetesConfig, SiteConfig } from '../config/site.ts';
+import { reachedFromHere } from '../enrol/join-store.ts';
 import { type Keep, openKeep } from '../keep/open-keep.ts';
 import type { KeepState } from '../keep/waiting.ts';
 import type { Source } from '../source.ts';
 import { stateFolder } from '../state-folder.ts';
 import { ClusterReflectors } from './cluster-reflectors.ts';
-import { GATEWAY_RECORD_NAME, gatewayRecords, KubernetesKnowledge } from './knowledge.ts';
+import { gatewayRecords, KubernetesKnowledge } from './knowledge.ts';
 
 /**
  * What a controller has of its Kubernetes cluster from before its own parts are made: the identity that outlives pods, the
@@ -70,8 +72,9 @@ export async function openKubernetes(
   opened.defer(() => transport.close());
   const board = new KubeLeaseBoard({ ...components, transport }, { namespace, objectName: () => OWN_NAMES.lease });
   const folder = stateFolder(config.stateDir, replica);
-  const openJoinStore = (token: Parameters<Parameters<typeof openKeep>[0]['openJoinStore']>[0]) =>
-    openStore(config.store[0] ?? token.store, {
+  // By the token's own login: that of the site may not be there yet, or may not join.
+  const openJoinStore = (token: JoinToken): Promise<Store> =>
+    openStore(reachedFromHere(token.store, config.store), {
       ...components,
       clusterset: token.clustersetDomain,
       identity: { kind: 'joiner', tokenId: token.tokenId, storeSecret: token.storeSecret.reveal() },
@@ -115,5 +118,3 @@ async function openTransport(
   const { openKubeTransport } = await import('../../kubernetes/client.ts');
   return openKubeTransport({ kubeconfig }, components);
 }
-
-export { GATEWAY_RECORD_NAME };
