@@ -17,8 +17,7 @@ import type { SiteConfig } from './config/site.ts';
 import { type Departed, Departure } from './departure.ts';
 import type { Derived } from './derive.ts';
 import { Engine } from './engine.ts';
-import { untilFirstSync } from './first-push.ts';
-import { FirstSync } from './first-sync.ts';
+import type { FirstSync } from './first-sync.ts';
 import type { GatewayDesk } from './gateway-desk.ts';
 import { GatewayTokens } from './gateway-tokens.ts';
 import { guardStores } from './leadership/guarded-store.ts';
@@ -30,8 +29,8 @@ import { Listeners } from './listeners.ts';
 import { makeDesk, type MakeGatewaysInit, makeXds } from './make-gateways.ts';
 import { makeRole } from './make-role.ts';
 import { PeerBoard } from './peer-board.ts';
-import { Known } from './known.ts';
 import type { SigningIdentity } from './signing-identity.ts';
+import { SnapshotGate } from './snapshot-gate.ts';
 import { decisions, firstWorld } from './site-world.ts';
 import type { Roster } from '../trust/contract.ts';
 import type { SiteTrust } from './site-trust.ts';
@@ -74,8 +73,6 @@ export class Controller {
   readonly writable: StoreList;
   /** Told every result. */
   readonly onDerived = new Listeners<Derived>();
-  /** Told when the first push may be made: enough is known of the other clusters to say what they offer, and what they do not. */
-  readonly onFirstSync = new Listeners<Derived>();
   /** Told the own records when a store has confirmed them. */
   readonly onPublished = new Listeners<RecordSet>();
   readonly #components: ControllerComponents;
@@ -83,11 +80,9 @@ export class Controller {
   readonly #subscriber: Subscriber;
   readonly #resolver: AddressResolver;
   readonly #news: SyncNews;
-  readonly #firstSync = new FirstSync();
-  readonly #known = new Known();
+  readonly #gate: SnapshotGate;
   readonly #stop = new AbortController();
   readonly #startedMonotonicMs: number;
-  #firstPush: Promise<void> | undefined;
   #sourceFindings: readonly Finding[];
 
   private constructor(config: SiteConfig, components: ControllerComponents, parts: StartedParts) {
@@ -101,6 +96,7 @@ export class Controller {
       { pinnedRoots: parts.trust.roots },
     );
     this.board = this.#makeBoard();
+    this.#gate = this.#makeGate();
     this.#resolver = new AddressResolver(components, {
       refuse: (address) => this.#refuseAddress(address),
       onChange: (addresses) => this.engine.update({ addresses }),
@@ -116,8 +112,8 @@ export class Controller {
       { ...components, engine: this.engine, board: this.board, writer: this.writer },
       {
         cluster: config.cluster,
-        onHeard: (cluster) => this.#heard(cluster),
-        onMembers: (active) => this.#firstSync.know(active.filter((cluster) => this.#mayBeInUse(cluster))),
+        onHeard: (cluster) => this.#gate.heard(cluster),
+        onMembers: (active) => this.firstSync.know(active.filter((cluster) => this.#mayBeInUse(cluster))),
       },
     );
     this.#subscriber = this.#makeSubscriber();
@@ -152,7 +148,12 @@ export class Controller {
   }
 
   get firstSync(): FirstSync {
-    return this.#firstSync;
+    return this.#gate.firstSync;
+  }
+
+  /** Told when the first push may be made: enough is known of the other clusters to say what they offer, and what they do not. */
+  get onFirstSync(): Listeners<Derived> {
+    return this.#gate.onFirstSync;
   }
 
   /** How each store of the list is, from the reader's and the writer's side. */
@@ -211,9 +212,9 @@ export class Controller {
       const gateways = this.#components.kubernetes?.gatewayRecords;
       const decided = decisions(source.policies, this.config);
       this.engine.update({ local, ...decided, ...(gateways === undefined ? {} : { gateways }) });
-      this.#known.settle(source.known);
+      this.#gate.learned();
     });
-    this.#known.settle(source.known);
+    this.#gate.learned();
     onRenewed((material) => {
       this.engine.update({ chain: material.record });
       this.xds.renewSvid(material);
@@ -223,16 +224,10 @@ export class Controller {
     // The roster that this cluster joined with, then what was followed since.
     this.#subscriber.restore({ roster: this.trust.rosterBytes, clusters: [] });
     this.#subscriber.restore(restored);
-    this.#firstSync.begin();
-    this.engine.settle();
-    this.#push();
-    if (this.#firstSync.complete) this.onFirstSync.tell(this.engine.derived);
+    this.#gate.begin();
     this.#subscriber.start();
     this.role.start();
-    this.#firstPush = untilFirstSync(
-      { ...this.#components, store: this.stores, firstSync: this.#firstSync },
-      { signal: this.#stop.signal, onProgress: () => this.#progressed() },
-    );
+    this.#gate.ask(this.stores, this.#stop.signal);
   }
 
   /** In the order of the flow, so that nothing is handed to what has stopped; one that fails does not keep the others. */
@@ -244,7 +239,7 @@ export class Controller {
     // The lease is given back when nothing is written any more.
     stack.defer(() => this.role.close());
     stack.defer(() => this.writer.close());
-    stack.defer(() => this.#firstPush);
+    stack.defer(() => this.#gate.asked());
     this.engine.close();
     this.board.close();
     this.#resolver.close();
@@ -257,25 +252,6 @@ export class Controller {
   #mayBeInUse(cluster: ClusterId): boolean {
     const { areMarksWhole, marks } = this.#parts;
     return !areMarksWhole || marks.peer(cluster) !== undefined;
-  }
-
-  #push(): void {
-    // What is not known of the own services would take them from those who call them.
-    if (this.#firstSync.complete && this.#parts.source.known) this.xds.setSnapshot(this.engine.derived.snapshot);
-  }
-
-  #heard(cluster: ClusterId): void {
-    const waited = !this.#firstSync.complete;
-    this.#firstSync.heard(cluster);
-    if (waited) this.#progressed();
-  }
-
-  #progressed(): void {
-    if (!this.#firstSync.complete) return;
-    // What was just heard must be in the first snapshot. Not earlier: a hundred clusters would be merged a hundred times.
-    this.engine.settle();
-    this.#push();
-    this.onFirstSync.tell(this.engine.derived);
   }
 
   #derived(derived: Derived, previous: Derived | undefined): void {
@@ -325,6 +301,18 @@ export class Controller {
     };
   }
 
+  #makeGate(): SnapshotGate {
+    return new SnapshotGate(this.#components, {
+      isSourceKnown: () => this.#parts.source.known,
+      settled: () => {
+        this.engine.settle();
+        return this.engine.derived;
+      },
+      derived: () => this.engine.derived,
+      serve: (snapshot) => this.xds.setSnapshot(snapshot),
+    });
+  }
+
   #makeWriter(): Writer {
     const { marks, signing, replica } = this.#parts;
     const { cluster } = this.config;
@@ -337,7 +325,7 @@ export class Controller {
         signing: () => signing.current,
         records: () => this.engine.derived.own.records,
         untilKnown: async (signal) => {
-          await this.#known.wait(signal);
+          await this.#gate.known.wait(signal);
           if (replica !== undefined) await this.#handover().untilKnown(signal);
         },
         onPublished: () => this.onPublished.tell(this.engine.derived.own.records),
@@ -388,9 +376,9 @@ export class Controller {
         leaving,
         gateways: this.#components.kubernetes?.gatewayRecords,
       }),
-      isGathering: () => !this.#firstSync.complete,
+      isGathering: () => !this.firstSync.complete,
       onOwnRecords: (records, urgency) => this.writer.publish(records, urgency),
-      onSnapshot: () => this.#push(),
+      onSnapshot: () => this.#gate.push(),
       onDerived: (derived, previous) => this.#derived(derived, previous),
     });
   }

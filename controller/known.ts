@@ -1,9 +1,15 @@
 /** A fact that some wait for. Once it holds it holds: a source that knew once has its last good from then on. */
 export class Known {
-  readonly #held = Promise.withResolvers<void>();
+  readonly #settled = Promise.withResolvers<void>();
+  #held = false;
 
-  settle(isSo: boolean): void {
-    if (isSo) this.#held.resolve();
+  get held(): boolean {
+    return this.#held;
+  }
+
+  settle(): void {
+    this.#held = true;
+    this.#settled.resolve();
   }
 
   /** @throws the signal's reason */
@@ -13,7 +19,7 @@ export class Known {
     const onAbort = (): void => aborted.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([this.#held.promise, aborted.promise]);
+      await Promise.race([this.#settled.promise, aborted.promise]);
     } finally {
       signal.removeEventListener('abort', onAbort);
       aborted.promise.catch(() => undefined); // nobody waits any more
