@@ -323,7 +323,7 @@ export class Controller {
         writerId: replica?.holder ?? `${cluster}-0`,
         roster: () => this.#currentRoster(),
         signing: () => signing.current,
-        records: () => this.engine.derived.own.records,
+        records: () => this.engine.ownRecords,
         untilKnown: async (signal) => {
           await this.#gate.known.wait(signal);
           if (replica !== undefined) await this.#handover().untilKnown(signal);

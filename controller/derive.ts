@@ -17,16 +17,20 @@ import { IsthmusError } from '../runtime/errors.ts';
 import type { Roster, RosterMember } from '../trust/contract.ts';
 import { UNKNOWN_STANDING, type World } from './world.ts';
 
+/** What this cluster tells the others. */
+export interface OwnPart {
+  readonly world: World;
+  readonly own: OwnPlan;
+  readonly ownView: ClusterView;
+}
+
 /**
  * The whole chain from knowledge to Envoy, as one pure function. With the result of the last run handed back, unchanged
  * parts keep their identity all the way down, so the work follows the change.
  */
-export interface Derived {
-  readonly world: World;
+export interface Derived extends OwnPart {
   /** The roster, but for members that said goodbye: they are let go before the authority has signed it. */
   readonly roster: Roster;
-  readonly own: OwnPlan;
-  readonly ownView: ClusterView;
   readonly state: FederationState;
   /** Given to services so far, with what the newest imports needed. */
   readonly ports: ReadonlyMap<ServicePortKey, number>;
@@ -35,10 +39,10 @@ export interface Derived {
   readonly snapshot: Snapshot;
 }
 
-export function derive(world: World, previous?: Derived): Derived {
+/** @param part what `deriveOwn` made of this world or of one before it. Default: what is in `previous` */
+export function derive(world: World, previous?: Derived, part: OwnPart | undefined = previous): Derived {
   const roster = rosterInForce(world, previous);
-  const own = ownOf(world, previous);
-  const ownView = ownViewOf(world, own, previous);
+  const { own, ownView } = deriveOwn(world, part);
   const state = mergeState(
     {
       self: world.site.cluster,
@@ -57,7 +61,13 @@ export function derive(world: World, previous?: Derived): Derived {
   return { world, roster, own, ownView, state, ports, portsRefused: refused, ir, snapshot };
 }
 
-function ownOf(world: World, previous: Derived | undefined): OwnPlan {
+/** The first part, for which the other clusters wait. */
+export function deriveOwn(world: World, previous?: OwnPart): OwnPart {
+  const own = ownOf(world, previous);
+  return { world, own, ownView: ownViewOf(world, own, previous) };
+}
+
+function ownOf(world: World, previous: OwnPart | undefined): OwnPlan {
   const { site, gateways, local, unhealthy, chain, leaving } = world;
   const before = previous?.world;
   const same =
@@ -72,7 +82,7 @@ function ownOf(world: World, previous: Derived | undefined): OwnPlan {
 }
 
 /** The merge sees the own cluster through the same records that the others see, so that all agree on conflicts. */
-function ownViewOf(world: World, own: OwnPlan, previous: Derived | undefined): ClusterView {
+function ownViewOf(world: World, own: OwnPlan, previous: OwnPart | undefined): ClusterView {
   const { cluster } = world.site;
   const joinedAtMs = joinedAtOf(world.roster, cluster);
   if (previous?.own === own && previous.ownView.joinedAtMs === joinedAtMs) return previous.ownView;

@@ -146,6 +146,37 @@ test('a change of what this cluster itself publishes does not wait for the clust
   assert.equal(published.length, 1);
 });
 
+test('what the other clusters wait for is told before the rest is worked out, and once', async () => {
+  const told: string[] = [];
+  const { clock, engine } = started({
+    onOwnRecords: () => void told.push('records'),
+    onDerived: () => void told.push('derived'),
+  });
+  await clock.advance(1_000);
+  told.splice(0);
+  engine.update({ gateways: [exampleGateway()] });
+  await clock.advance(0);
+  assert.deepEqual(told, ['records']);
+  // Whoever takes office now publishes these.
+  assert.notEqual(engine.ownRecords, engine.derived.own.records);
+  await clock.advance(100);
+  assert.deepEqual(told, ['records', 'derived']);
+  assert.equal(engine.ownRecords, engine.derived.own.records);
+});
+
+test('what is asked for while the rest still waits is whole', async () => {
+  const told: string[] = [];
+  const { clock, engine, snapshots } = started({ onOwnRecords: () => void told.push('records') });
+  engine.update({ gateways: [exampleGateway()] });
+  await clock.advance(0);
+  engine.withView(west);
+  engine.settle();
+  assert.equal(engine.derived.own.records, engine.ownRecords);
+  assert.equal(engine.derived.state.services.size, 1);
+  await clock.advance(100);
+  assert.deepEqual([told.length, snapshots.length], [1, 1]);
+});
+
 test('a cluster that is never read does not hide the others for longer than a few seconds', async () => {
   const { clock, engine } = started({ isGathering: () => true });
   engine.withView(west);

@@ -7,8 +7,8 @@ import type { Logger } from '../runtime/log.ts';
 import type { CounterHandle, HistogramHandle, Metrics } from '../runtime/metrics.ts';
 import type { Urgency } from '../federation/sync/publish-pace.ts';
 import type { RecordSet } from '../federation/model/records.ts';
-import { type Derived, derive } from './derive.ts';
-import { HoldOff } from './hold-off.ts';
+import { type Derived, derive, deriveOwn, type OwnPart } from './derive.ts';
+import { HoldOff, type Rest } from './hold-off.ts';
 import { urgencyOf } from './urgency.ts';
 import type { World } from './world.ts';
 
@@ -43,13 +43,15 @@ export class Engine {
   #world: World;
   #derived: Derived;
   #failure: string | undefined;
+  /** Told already, while the rest of it is still to be worked out. */
+  #early: OwnPart | undefined;
 
   constructor(components: { clock: Clock; log: Logger; metrics: Metrics }, init: EngineInit) {
     this.#clock = components.clock;
     this.#log = components.log;
     this.#init = init;
     this.#world = init.world;
-    this.#holdOff = new HoldOff(components, { ...HOLD_OFF, run: () => this.#run() });
+    this.#holdOff = new HoldOff(components, { ...HOLD_OFF, run: () => this.#runInParts() });
     this.#duration = components.metrics.histogram(
       'isthmus_derive_seconds',
       'Time from the merged state to the snapshot',
@@ -69,6 +71,11 @@ export class Engine {
 
   get derived(): Derived {
     return this.#derived;
+  }
+
+  /** The newest that was told. */
+  get ownRecords(): RecordSet {
+    return (this.#early ?? this.#derived).own.records;
   }
 
   /** Why the newest world could not be worked out: a bug of ours, met by somebody's data. */
@@ -103,29 +110,51 @@ export class Engine {
     this.#holdOff.close();
   }
 
-  /** One record that nobody thought of must not end the process, and then again the next one: the last result stays. */
+  /** The other clusters wait for our records, which are told before the rest is worked out: their way is the longer one. */
+  #runInParts(): Rest | undefined {
+    const isFine = this.#guarded(() => {
+      const told = this.#early ?? this.#derived;
+      const part = deriveOwn(this.#world, told);
+      if (part.own.records === told.own.records) return this.#derive();
+      this.#tellOwn(part, told);
+      this.#early = part;
+    });
+    return isFine && this.#early !== undefined ? () => this.settle() : undefined;
+  }
+
   #run(): void {
+    this.#guarded(() => this.#derive());
+  }
+
+  /** One record that nobody thought of must not end the process, and then again the next one: the last result stays. */
+  #guarded(work: () => void): boolean {
     try {
-      this.#derive();
-      this.#failure = undefined;
+      work();
+      return true;
     } catch (error) {
       const text = errorText(error);
       this.#failures.add();
       if (text !== this.#failure) this.#log.error('a change could not be worked out, what was before stays', { error });
       this.#failure = text;
+      return false;
     }
   }
 
   #derive(): void {
     const startedMs = this.#clock.monotonicMs();
     const previous = this.#derived;
-    this.#derived = derive(this.#world, previous);
-    const { own, ownView, snapshot } = this.#derived;
-    if (own.records !== previous.own.records) {
-      this.#init.onOwnRecords(own.records, urgencyOf(previous.ownView, ownView));
-    }
+    const told = this.#early ?? previous;
+    this.#derived = derive(this.#world, previous, told);
+    this.#early = undefined;
+    const { own, snapshot } = this.#derived;
+    if (own.records !== told.own.records) this.#tellOwn(this.#derived, told);
     if (snapshot !== previous.snapshot) this.#init.onSnapshot(snapshot);
     this.#duration.observe((this.#clock.monotonicMs() - startedMs) / 1000);
     this.#init.onDerived(this.#derived, previous);
+    this.#failure = undefined;
+  }
+
+  #tellOwn({ own, ownView }: OwnPart, before: OwnPart): void {
+    this.#init.onOwnRecords(own.records, urgencyOf(before.ownView, ownView));
   }
 }

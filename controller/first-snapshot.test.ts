@@ -161,7 +161,11 @@ test('a restart in the dark serves at once, though one member has never publishe
   const dark = new MemoryStore(components, { shelf });
   await dark[Symbol.asyncDispose]();
   const second = await started(dark);
-  t.after(() => second.close());
-  assert.equal(second.firstSync.complete, true);
-  assert.deepEqual([...second.engine.derived.state.peers.keys()], [WEST]);
+  try {
+    assert.equal(second.firstSync.complete, true);
+    assert.deepEqual([...second.engine.derived.state.peers.keys()], [WEST]);
+  } finally {
+    // Before the folder goes, in which it writes.
+    await second.close();
+  }
 });

@@ -6,7 +6,7 @@ import { HoldOff } from './hold-off.ts';
 function started(): { clock: ManualClock; holdOff: HoldOff; runs: number[] } {
   const clock = new ManualClock();
   const runs: number[] = [];
-  const run = (): void => void runs.push(clock.monotonicMs());
+  const run = (): undefined => void runs.push(clock.monotonicMs());
   return { clock, runs, holdOff: new HoldOff({ clock }, { quietMs: 10, maxMs: 50, run }) };
 }
 
@@ -86,7 +86,7 @@ test('a run that takes long leaves as much time to others before the next', asyn
     sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
   };
   let runs = 0;
-  const run = (): void => {
+  const run = (): undefined => {
     runs += 1;
     tookMs += 300;
   };
@@ -98,6 +98,29 @@ test('a run that takes long leaves as much time to others before the next', asyn
   assert.equal(runs, 1);
   await clock.advance(1);
   assert.equal(runs, 2);
+});
+
+test('the rest of a run leaves the I/O of its first part some time, and is dropped for the next run or the end', async () => {
+  const clock = new ManualClock();
+  const calls: string[] = [];
+  const run = () => {
+    calls.push(`run ${clock.monotonicMs()}`);
+    return () => void calls.push(`rest ${clock.monotonicMs()}`);
+  };
+  const holdOff = new HoldOff({ clock }, { quietMs: 1, maxMs: 50, run });
+  holdOff.mark();
+  await clock.advance(10);
+  assert.deepEqual(calls.splice(0), ['run 0', 'rest 2']);
+  holdOff.mark();
+  await clock.advance(0);
+  holdOff.mark();
+  await clock.advance(10);
+  assert.deepEqual(calls.splice(0), ['run 10', 'run 11', 'rest 13']);
+  holdOff.mark();
+  await clock.advance(0);
+  holdOff.close();
+  await clock.advance(10);
+  assert.deepEqual(calls, ['run 20']);
 });
 
 test('after closing nothing runs', async () => {

@@ -10,14 +10,20 @@ export interface HoldOffLimits {
   readonly maxMs: number;
 }
 
+/** What of a run may come after the I/O that its first part began. Not called when the next run comes first. */
+export type Rest = () => void;
+
+/** Two round trips to a store near by: what is computed meanwhile would keep its answers waiting. */
+const REST_AFTER_MS = 2;
 /** Even where one run takes many seconds, news wait no longer than this for the next. */
 const REST_MS_MAX = 2_000;
 
 export class HoldOff {
   readonly #clock: Clock;
   readonly #limits: HoldOffLimits;
-  readonly #run: () => void;
+  readonly #run: () => Rest | undefined;
   #timer: Timer | undefined;
+  #restTimer: Timer | undefined;
   #lastRunMs = Number.NEGATIVE_INFINITY;
   #lastEndMs = Number.NEGATIVE_INFINITY;
   #lastTookMs = 0;
@@ -25,7 +31,7 @@ export class HoldOff {
   #firstLaterMs: number | undefined;
   #closed = false;
 
-  constructor(components: { clock: Clock }, init: HoldOffLimits & { run: () => void }) {
+  constructor(components: { clock: Clock }, init: HoldOffLimits & { run: () => Rest | undefined }) {
     this.#clock = components.clock;
     this.#limits = init;
     this.#run = init.run;
@@ -53,6 +59,7 @@ export class HoldOff {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#restTimer?.cancel();
   }
 
   /** A run that took long is followed by a rest as long: half of the time stays for whoever brings the news. */
@@ -66,8 +73,18 @@ export class HoldOff {
     this.#timer = undefined;
     this.#firstMarkMs = undefined;
     this.#firstLaterMs = undefined;
+    this.#restTimer?.cancel();
     this.#lastRunMs = this.#clock.monotonicMs();
-    this.#run();
+    const rest = this.#run();
+    this.#ended();
+    if (rest === undefined || this.#closed) return;
+    this.#restTimer = this.#clock.after(REST_AFTER_MS, () => {
+      rest();
+      this.#ended();
+    });
+  }
+
+  #ended(): void {
     this.#lastEndMs = this.#clock.monotonicMs();
     this.#lastTookMs = this.#lastEndMs - this.#lastRunMs;
   }

@@ -1,11 +1,11 @@
-import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
  * A small file that survives a crash at any instant, a full disk and a torn sector. The bytes go to `PATH.tmp` and are
- * synced; the present generation becomes `PATH.prev`; the new one takes its name; the folder is synced. Between the two
- * renames only `PATH.prev` exists, and it holds the newest value that was ever used, because a value is used only after
- * `writeGeneration` has returned.
+ * synced; the present generation becomes `PATH.prev`; the new one takes its name; the folder is synced. From the first
+ * rename to the second only `PATH.prev` exists, and it holds the newest value that was ever used, because a value is used
+ * only after `writeGeneration` has returned.
  */
 export interface Generations {
   readonly current: Uint8Array | undefined;
@@ -14,21 +14,21 @@ export interface Generations {
 
 export async function writeGeneration(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
+  const { file, folder } = await openBoth(temporary);
   try {
-    await writeSynced(temporary, bytes).catch(async (error: unknown) => {
-      // Asked only when it is missing: this runs on the way of every remote change.
-      if (!isMissing(error)) throw error;
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      await writeSynced(temporary, bytes);
+    await file.writeFile(bytes).catch(async (error: unknown) => {
+      // Half a file on a full disk only makes it fuller.
+      await ignoreMissing(unlink(temporary));
+      throw error;
     });
-  } catch (error) {
-    // Half a file on a full disk only makes it fuller.
-    await ignoreMissing(unlink(temporary));
-    throw error;
+    // Every remote change passes here: what need not wait for each other does not. The octets are in the file by now, so a
+    // full disk has spoken, and until the sync is through the previous generation is what a crash finds.
+    await Promise.all([file.sync(), ignoreMissing(rename(path, previousOf(path)))]);
+    await rename(temporary, path);
+    await folder.sync();
+  } finally {
+    for (const handle of [file, folder]) handle.close().catch(() => undefined); // synced: a close has nothing to add
   }
-  await ignoreMissing(rename(path, previousOf(path)));
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
 }
 
 export async function readGenerations(path: string, bytesMax: number): Promise<Generations> {
@@ -52,14 +52,27 @@ export function previousOf(path: string): string {
   return `${path}.prev`;
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'w', 0o600);
+interface OpenFiles {
+  readonly file: FileHandle;
+  readonly folder: FileHandle;
+}
+
+async function openBoth(path: string): Promise<OpenFiles> {
   try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
+    return await openFiles(path);
+  } catch (error) {
+    // Made only when it is missing, which is once.
+    if (!isMissing(error)) throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return openFiles(path);
   }
+}
+
+async function openFiles(path: string): Promise<OpenFiles> {
+  const [file, folder] = await Promise.allSettled([open(path, 'w', 0o600), open(dirname(path), 'r')]);
+  if (file.status === 'fulfilled' && folder.status === 'fulfilled') return { file: file.value, folder: folder.value };
+  for (const opened of [file, folder]) if (opened.status === 'fulfilled') await opened.value.close();
+  throw file.status === 'rejected' ? file.reason : (folder as PromiseRejectedResult).reason;
 }
 
 /** A file that is too large is read as no octets: damaged, like any other content that is not ours. */
@@ -78,15 +91,6 @@ async function ignoreMissing(work: Promise<void>): Promise<void> {
     await work;
   } catch (error) {
     if (!isMissing(error)) throw error;
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 
