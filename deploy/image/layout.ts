@@ -72,10 +72,20 @@ export function writeLayout(folder: string, config: ImageConfig, layers: readonl
 
 function named(manifest: Descriptor, { reference, architecture }: ImageConfig): unknown {
   const annotations = {
-    'io.containerd.image.name': reference,
+    'io.containerd.image.name': fullReference(reference),
     'org.opencontainers.image.ref.name': reference.slice(reference.lastIndexOf(':') + 1),
   };
   return { ...manifest, platform: { architecture, os: 'linux' }, annotations };
+}
+
+/**
+ * As the kubelet asks containerd for it. Loaded under the short name it is there and not found, and looked for in a registry:
+ * a first component without a dot, a port or the name `localhost` is no registry, and a name alone is in `library`.
+ */
+export function fullReference(reference: string): string {
+  const [first = '', ...more] = reference.split('/');
+  if (more.length === 0) return `docker.io/library/${reference}`;
+  return /[.:]/.test(first) || first === 'localhost' ? reference : `docker.io/${reference}`;
 }
 
 function imageConfig(config: ImageConfig, layers: readonly Layer[], packed: readonly { diffId: string }[]): unknown {

@@ -70,14 +70,17 @@ export function readImage(folder: string): Image {
     known.toSorted(),
     'no blob without a reference',
   );
-  const reference = named.annotations?.['io.containerd.image.name'] ?? '';
-  assert.deepEqual(parse(readFileSync(join(folder, 'manifest.json'))), [
-    {
-      Config: pathOf(manifest.config),
-      RepoTags: [reference],
-      Layers: manifest.layers.map(pathOf),
-    },
-  ]);
+  const [saved] = parse(readFileSync(join(folder, 'manifest.json'))) as readonly {
+    readonly RepoTags: readonly [string];
+  }[];
+  assert.deepEqual(saved, {
+    Config: pathOf(manifest.config),
+    RepoTags: saved?.RepoTags,
+    Layers: manifest.layers.map(pathOf),
+  });
+  const [reference = ''] = saved?.RepoTags ?? [];
+  // The kubelet asks for the full name; the archive is made under a short one here.
+  assert.equal(named.annotations?.['io.containerd.image.name'], `docker.io/library/${reference}`);
   return { digest: named.digest, reference, config, layers };
 }
 

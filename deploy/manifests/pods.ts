@@ -8,6 +8,11 @@ import { siteYaml } from './site.ts';
  * is in volumes that end with the pod.
  */
 const USER = 65_532;
+/**
+ * Above the state folder. A kubelet makes the mount point itself open to all users of the pod, which a folder of keys must not
+ * be; what the program makes in it is its own.
+ */
+const STATE_MOUNT = '/var/lib';
 /** How long a pod may take to hand its work over: drain of a gateway, release of the lease. */
 const GRACE_S = 30;
 
@@ -65,7 +70,7 @@ export function controllerDeployment(installation: Installation): Manifest {
     resources: values.controller.resources,
     volumeMounts: [
       { name: 'config', mountPath: '/etc/isthmus', readOnly: true },
-      { name: 'state', mountPath: '/var/lib/isthmus' },
+      { name: 'state', mountPath: STATE_MOUNT },
       { name: 'tmp', mountPath: '/tmp' },
       ...(secret === '' ? [] : [{ name: 'store', mountPath: '/etc/isthmus-store', readOnly: true }]),
     ],
@@ -111,7 +116,7 @@ export function gatewayDeployment(installation: Installation): Manifest {
       { name: 'config', mountPath: '/etc/isthmus', readOnly: true },
       { name: 'trust', mountPath: '/var/run/isthmus/trust', readOnly: true },
       { name: 'token', mountPath: '/var/run/isthmus/token', readOnly: true },
-      { name: 'state', mountPath: '/var/lib/isthmus' },
+      { name: 'state', mountPath: STATE_MOUNT },
       { name: 'tmp', mountPath: '/tmp' },
     ],
   };
