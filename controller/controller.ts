@@ -113,7 +113,10 @@ export class Controller {
       {
         cluster: config.cluster,
         onHeard: (cluster) => this.#gate.heard(cluster),
-        onMembers: (active) => this.firstSync.know(active.filter((cluster) => this.#mayBeInUse(cluster))),
+        onMembers: (active) => {
+          const inUse = active.filter((cluster) => this.#mayBeInUse(cluster));
+          this.firstSync.know(inUse, (cluster) => this.#parts.marks.peer(cluster) !== undefined);
+        },
       },
     );
     this.#subscriber = this.#makeSubscriber();

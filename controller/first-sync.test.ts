@@ -63,3 +63,25 @@ test('a member that is listed and cannot be read is given up, and named until it
   sync.heard(EAST);
   assert.equal(sync.message, undefined);
 });
+
+test('a store that lists nothing of a cluster that was accepted once has lost it, and its writer is waited for', () => {
+  const sync = new FirstSync();
+  sync.know([EAST, WEST], (cluster) => cluster === WEST);
+  sync.begin();
+  sync.listed(new Set());
+  assert.deepEqual([sync.complete, sync.message], [false, 'waiting to read west from the store']);
+  sync.heard(WEST);
+  assert.deepEqual([sync.complete, sync.whole], [true, true]);
+});
+
+test('while one that was given up is not heard of, not all is known', () => {
+  const sync = new FirstSync();
+  sync.know([EAST, WEST], () => true);
+  sync.begin();
+  sync.listed(new Set([EAST]));
+  sync.heard(EAST);
+  sync.giveUp();
+  assert.deepEqual([sync.complete, sync.whole, sync.missed], [true, false, [WEST]]);
+  sync.heard(WEST);
+  assert.equal(sync.whole, true);
+});

@@ -9,6 +9,8 @@ import { compareText } from '../federation/model/ids.ts';
 export class FirstSync {
   readonly #waiting = new Set<ClusterId>();
   readonly #heard = new Set<ClusterId>();
+  /** Were accepted before. */
+  readonly #proven = new Set<ClusterId>();
   #storeListed = false;
   #begun = false;
   #complete = false;
@@ -22,6 +24,11 @@ export class FirstSync {
 
   get complete(): boolean {
     return this.#complete;
+  }
+
+  /** Complete, and nobody was given up: what is not known is not there. */
+  get whole(): boolean {
+    return this.#complete && this.#waiting.size === 0;
   }
 
   /** Members that were given up; empty before it is complete. */
@@ -38,20 +45,29 @@ export class FirstSync {
       : `nothing is known of ${names} yet: the store has not answered and the disk has no last good state`;
   }
 
-  /** Active members of the roster; a newer one, read before the first push, may have more. */
-  know(members: Iterable<ClusterId>): void {
+  /**
+   * Active members of the roster; a newer one, read before the first push, may have more.
+   * @param isProven whether a mark says that the cluster was accepted once
+   */
+  know(members: Iterable<ClusterId>, isProven: (cluster: ClusterId) => boolean = () => false): void {
     if (this.#complete) return;
-    for (const cluster of members) if (!this.#heard.has(cluster)) this.#waiting.add(cluster);
+    for (const cluster of members) {
+      if (!this.#heard.has(cluster)) this.#waiting.add(cluster);
+      if (isProven(cluster)) this.#proven.add(cluster);
+    }
   }
 
   /**
-   * The store told which clusters have published; members that never did are not waited for. Absent: of several stores
-   * only some have told, so that who is nowhere is not known.
+   * The store told which clusters have published; members that never did are not waited for. One that was accepted once did,
+   * and a store that does not list it has lost it: it is brought back by its writer. Absent: of several stores only some
+   * have told, so that who is nowhere is not known.
    */
   listed(published?: ReadonlySet<ClusterId>): void {
     this.#storeListed = true;
     if (this.#complete || published === undefined) return;
-    for (const cluster of this.#waiting) if (!published.has(cluster)) this.#waiting.delete(cluster);
+    for (const cluster of this.#waiting) {
+      if (!published.has(cluster) && !this.#proven.has(cluster)) this.#waiting.delete(cluster);
+    }
     this.#settle();
   }
 

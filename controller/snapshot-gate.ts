@@ -48,10 +48,7 @@ export class SnapshotGate {
   /** Asks the stores who there is, until that is known. */
   ask(store: StoreList, signal: AbortSignal): void {
     const onProgress = (): void => this.#progressed();
-    this.#waiting = untilFirstSync(
-      { ...this.#components, store, firstSync: this.firstSync },
-      { signal, onProgress },
-    );
+    this.#waiting = untilFirstSync({ ...this.#components, store, firstSync: this.firstSync }, { signal, onProgress });
   }
 
   /** Resolves when nobody is asked any more: after the first sync, or the signal. */

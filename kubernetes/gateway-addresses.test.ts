@@ -58,11 +58,11 @@ test('the IP addresses of a load balancer come before its names, and both before
 test('without a load balancer address the node port on the nodes counts, also while one is being made', () => {
   for (const type of ['NodePort', 'LoadBalancer'] as const) {
     const service = gateway({ type });
-    assert.ok(needsNodes(service));
+    assert.ok(needsNodes(service, { fixed: [] }));
     assert.deepEqual(hosts({ service, nodes: NODES }), ['10.0.0.1:30443', '10.0.0.2:30443']);
   }
-  assert.ok(!needsNodes(gateway({ type: 'ClusterIP' })));
-  assert.ok(!needsNodes(gateway({ type: 'LoadBalancer' }, [{ ip: '203.0.113.9' }])));
+  assert.ok(!needsNodes(gateway({ type: 'ClusterIP' }), { fixed: [] }));
+  assert.ok(!needsNodes(gateway({ type: 'LoadBalancer' }, [{ ip: '203.0.113.9' }]), { fixed: [] }));
 });
 
 test('nodes that are not ready or cordoned are left out', () => {
@@ -91,9 +91,13 @@ test('of many nodes sixteen are published, spread over the zones', () => {
   assert.deepEqual(hosts({ service: gateway({ type: 'NodePort' }), nodes: nodes.toReversed() }), found);
 });
 
-test('the site’s own addresses are the last resort, and without any there is a finding', () => {
+test('what the site states goes before all that the cluster tells, and without any address there is a finding', () => {
   const fixed = [{ host: 'gw.example.org', port: 15_443 }];
-  assert.deepEqual(hosts({ service: gateway({ type: 'ClusterIP' }), fixed }), ['gw.example.org:15443']);
+  const balanced = gateway({ type: 'LoadBalancer' }, [{ ip: '203.0.113.9' }]);
+  for (const service of [undefined, gateway({ type: 'ClusterIP' }), gateway({ type: 'NodePort' }), balanced]) {
+    assert.deepEqual(hosts({ service, nodes: NODES, fixed }), ['gw.example.org:15443']);
+    assert.ok(!needsNodes(service, { fixed }));
+  }
   assert.equal(addresses({ fixed }).origin, 'Site');
   const none = addresses({ service: gateway({ type: 'ClusterIP' }) });
   assert.equal(none.origin, 'None');

@@ -6,8 +6,8 @@ import type { Finding } from '../runtime/errors.ts';
 import type { NodeObject, ServiceObject, ServicePortObject } from './api/objects.ts';
 
 /**
- * Where other clusters reach this cluster's gateways, from what the cluster says about the Service in front of them: the
- * addresses of its load balancer, else its node port on the nodes, else what the site's configuration states. Pure.
+ * Where other clusters reach this cluster's gateways: what the site's configuration states, else from what the cluster says
+ * about the Service in front of them the addresses of its load balancer, else its node port on the nodes. Pure.
  */
 export interface SlimGatewayService {
   /** IP addresses of the load balancer, else its host names. */
@@ -33,7 +33,7 @@ export interface GatewayAddressesInput {
   readonly nodes: readonly SlimNode[];
   /** Names of the nodes that have a ready gateway pod. */
   readonly gatewayNodes: ReadonlySet<string>;
-  /** `Site.spec.gateways[].address`. */
+  /** `Site.spec.kubernetes.gatewayAddress`: whoever states it knows what the cluster does not, a NAT or another network say. */
   readonly fixed: readonly GatewayAddress[];
   /** A clusterset made with `--dev` may use loopback. */
   readonly dev: boolean;
@@ -53,7 +53,7 @@ const GATEWAY_PORT_NAME = 'gateway';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 /**
- * The first origin that has an address that others would take. A load balancer without one yet is passed over: its node
+ * What is stated; else the first origin that has an address that others would take. A load balancer without one yet is passed over: its node
  * ports work from the first moment, and on bare metal nothing else ever will.
  */
 export function gatewayAddresses(input: GatewayAddressesInput): GatewayAddresses {
@@ -65,13 +65,13 @@ export function gatewayAddresses(input: GatewayAddressesInput): GatewayAddresses
       if (!checked.ok) findings.push({ severity: 'warning', reason: checked.reason, message: checked.message });
       return checked.ok;
     });
+  if (fixed.length > 0) return { origin: 'Site', addresses: fixed.slice(0, ADDRESSES_MAX), findings };
   if (service !== undefined) {
     const ingress = sound(service.ingress.map((host) => ({ host, port: service.port })));
     if (ingress.length > 0) return { origin: 'LoadBalancer', addresses: ingress.slice(0, ADDRESSES_MAX), findings };
     const nodes = sound(nodeAddresses(service, input));
     if (nodes.length > 0) return { origin: 'NodePort', addresses: nodes.slice(0, ADDRESSES_MAX), findings };
   }
-  if (fixed.length > 0) return { origin: 'Site', addresses: fixed.slice(0, ADDRESSES_MAX), findings };
   return { origin: 'None', addresses: [], findings: [...findings, NO_ADDRESS] };
 }
 
@@ -79,12 +79,15 @@ const NO_ADDRESS: Finding = {
   severity: 'warning',
   reason: 'NoGatewayAddress',
   message: 'the gateway Service has neither a load balancer address nor a node port, so no other cluster can reach it',
-  hint: 'give the Service type LoadBalancer or NodePort, or state spec.gateways[].address in the Site',
+  hint: 'give the Service type LoadBalancer or NodePort, or state spec.kubernetes.gatewayAddress in the Site',
 };
 
 /** Whether the nodes matter at all: a cluster may have thousands, and their heartbeats. */
-export function needsNodes(service: SlimGatewayService | undefined): boolean {
-  return service?.nodePort !== undefined && service.ingress.length === 0;
+export function needsNodes(
+  service: SlimGatewayService | undefined,
+  { fixed }: Pick<GatewayAddressesInput, 'fixed'>,
+): boolean {
+  return fixed.length === 0 && service?.nodePort !== undefined && service.ingress.length === 0;
 }
 
 export function projectGatewayService({ spec = {}, status }: ServiceObject): SlimGatewayService | undefined {

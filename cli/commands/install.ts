@@ -86,16 +86,13 @@ async function install(options: InstallOptions, io: Io): Promise<void> {
   io.stderr.write(`${nextSteps(values, options)}\n`);
 }
 
-/** A store of its own is what an authority without another one is for. */
-function flagValues({ cluster, clusterset, network, region, authority, image, set, values }: InstallOptions) {
-  const servesStore = authority === true && values === undefined && !set.some((one) => /^store(Server)?\b/.test(one));
+function flagValues({ cluster, clusterset, network, region, authority, image }: InstallOptions) {
   return {
     cluster,
     clusterset,
     network,
     region,
     authority,
-    ...(servesStore ? { storeServer: { enabled: true } } : {}),
     ...(image === undefined ? {} : { image: imageValue(image) }),
   };
 }

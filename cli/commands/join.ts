@@ -88,7 +88,7 @@ async function joinInKubernetes(
   io: Io,
 ): Promise<void> {
   const { waitSignal } = await import('../kube/wait.ts');
-  const { putJoinToken, untilTokenUsed } = await import('../kube/join.ts');
+  const { putJoinToken, untilTokenUsed, wakeGateways } = await import('../kube/join.ts');
   const { SystemClock } = await import('../../runtime/clock.ts');
   using kube = await openKube(options, io);
   const wait = waitSignal(options.wait, io);
@@ -101,9 +101,13 @@ async function joinInKubernetes(
   io.stderr.write('waiting for its controller\n');
   await wait.orSay(untilTokenUsed(asking), {
     message: `cluster ${cluster} has not joined after ${options.wait}`,
-    hint: `kubectl -n ${namespace} logs deploy/isthmus-controller tells what it waits for`,
+    hint: `kubectl -n ${namespace} logs -l app.kubernetes.io/component=controller tells what it waits for`,
   });
   io.stderr.write(`cluster ${cluster} joined\n`);
+  await wait.orSay(wakeGateways(asking), {
+    message: 'the controller has joined and has not published the CA of its cluster yet',
+    hint: 'its gateways start within two minutes after it does',
+  });
 }
 
 /** All that `join --kubernetes` takes. */

@@ -13,7 +13,7 @@ export interface AwaitPods {
 
 const LOOK_EVERY_MS = 1_000;
 
-/** Until Deployments have the replicas that they should. @throws the signal's reason */
+/** Until Deployments have the replicas that they should, all of the newest template and no others. @throws the signal's reason */
 export async function untilAvailable(
   transport: KubeTransport,
   deployments: readonly Manifest[],
@@ -22,10 +22,13 @@ export async function untilAvailable(
   for (const deployment of deployments) {
     for (;;) {
       const read = await transport.call({ method: 'GET', path: pathOfManifest(deployment), signal });
-      const { generation, wanted, observed, available } = standing(read);
-      if (observed >= generation && available >= wanted) break;
+      const { generation, wanted, observed, updated, all, available } = standing(read);
+      // Pods of the template before count as available too, and serve what was said before.
+      const isNew = observed >= generation && updated >= wanted && all <= updated;
+      if (isNew && available >= wanted) break;
       const trouble = troubleOf(await podsOf(transport, deployment, signal));
-      onWaiting(told(deployment, `${available} of ${wanted} available`, trouble));
+      const count = isNew ? `${available} of ${wanted} available` : `${updated} of ${wanted} are of the new template`;
+      onWaiting(told(deployment, count, trouble));
       await clock.sleep(LOOK_EVERY_MS, signal);
     }
   }
@@ -52,17 +55,24 @@ function told({ metadata }: Manifest, count: string, trouble: string | undefined
   return `${metadata.name}: ${count}${trouble === undefined ? '' : `; ${trouble}`}`;
 }
 
-/** The server's own object, of which only these four numbers are read; absent ones are 0. */
+/** The server's own object, of which only these numbers are read; absent ones are 0. */
 function standing(read: unknown) {
   const { metadata, spec, status } = read as {
     readonly metadata?: { readonly generation?: number };
     readonly spec?: { readonly replicas?: number };
-    readonly status?: { readonly observedGeneration?: number; readonly availableReplicas?: number };
+    readonly status?: {
+      readonly observedGeneration?: number;
+      readonly replicas?: number;
+      readonly updatedReplicas?: number;
+      readonly availableReplicas?: number;
+    };
   };
   return {
     generation: metadata?.generation ?? 0,
     wanted: spec?.replicas ?? 1,
     observed: status?.observedGeneration ?? 0,
+    all: status?.replicas ?? 0,
+    updated: status?.updatedReplicas ?? 0,
     available: status?.availableReplicas ?? 0,
   };
 }

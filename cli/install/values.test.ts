@@ -40,6 +40,23 @@ test('assignments reach into the tree and are typed as YAML is', async () => {
   assert.equal(values.dns.enabled, false);
 });
 
+test('an authority serves a store unless it is told not to, or has another, whatever else is said of the server', async () => {
+  const flags = { ...NAMES, authority: true };
+  const served = async (...set: string[]): Promise<boolean> =>
+    (await installValues({ set, flags })).storeServer.enabled;
+  assert.equal(await served(), true);
+  assert.equal(await served('storeServer.service.type=NodePort', 'joinStore=redis://r'), true);
+  assert.equal(await served('storeServer.enabled=false'), false);
+  assert.equal(await served('store=[redis://r]'), false);
+  assert.equal((await installValues({ set: [], flags: NAMES })).storeServer.enabled, false);
+});
+
+test('a flag leaves what it does not speak of', async () => {
+  const flags = { ...NAMES, image: { repository: 'r', tag: '9' } };
+  const { image } = await installValues({ set: ['image.pullPolicy=Never'], flags });
+  assert.deepEqual([image.repository, image.tag, image.pullPolicy], ['r', '9', 'Never']);
+});
+
 test('a value that nobody knows, or that is out of range, is refused by its path', async () => {
   const set = ['gateway.replica=2', 'controller.replicas=0'];
   await assert.rejects(installValues({ set, flags: NAMES }), (error) => {

@@ -19,7 +19,11 @@ type Tree = Record<string, unknown>;
 export async function installValues(inputs: ValueInputs): Promise<InstallValues> {
   const tree: Tree = inputs.file === undefined ? {} : await readValues(inputs.file);
   for (const assignment of inputs.set) assign(tree, assignment);
-  for (const [name, value] of Object.entries(inputs.flags)) if (value !== undefined) tree[name] = value;
+  for (const [name, value] of Object.entries(inputs.flags)) {
+    // `--image` says nothing of how it is pulled.
+    if (value !== undefined) tree[name] = isTree(value) && isTree(tree[name]) ? { ...tree[name], ...value } : value;
+  }
+  if (inputs.flags['authority'] === true) serveStore(tree);
   const result = VALUES_SCHEMA.safeParse(tree);
   if (result.success) return result.data;
   const findings = result.error.issues.map((issue) => {
@@ -31,11 +35,23 @@ export async function installValues(inputs: ValueInputs): Promise<InstallValues>
   throw new InvalidInputError('the values of the installation', findings);
 }
 
+/** A store of its own is what an authority without another one is for; what is said of the server besides stays as it is. */
+function serveStore(tree: Tree): void {
+  const server = tree['storeServer'] ?? {};
+  const hasStore = Array.isArray(tree['store']) && tree['store'].length > 0;
+  if (isTree(server) && server['enabled'] === undefined && !hasStore)
+    tree['storeServer'] = { ...server, enabled: true };
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 async function readValues(file: string): Promise<Tree> {
   try {
     const value: unknown = parse(await readFile(file, 'utf8'));
     if (value === null || value === undefined) return {};
-    if (typeof value === 'object' && !Array.isArray(value)) return value as Tree;
+    if (isTree(value)) return value;
   } catch (error) {
     throw new UsageError(`--values ${file} cannot be read: ${errorText(error)}`);
   }

@@ -10,6 +10,8 @@ import { IsthmusError } from '../../runtime/errors.ts';
  * controller has dealt with it and taken it away. Keys are made by the controller and never seen here.
  */
 const LOOK_EVERY_MS = 300;
+const GATEWAY_PODS = 'app.kubernetes.io/name=isthmus,app.kubernetes.io/component=gateway';
+const JOINED_AT = 'isthmus.dev/joined-at';
 
 export interface Asking {
   readonly kube: KubeTransport;
@@ -39,6 +41,35 @@ export async function askToLeave({ kube, namespace }: Asking): Promise<void> {
 /** The controller takes the token away when it is used. @throws the signal's reason */
 export async function untilTokenUsed(asking: Asking): Promise<void> {
   await untilGone(asking, SECRETS, OWN_NAMES.joinToken, () => undefined);
+}
+
+/**
+ * A kubelet looks at what it mounts once a minute or so, and at once when a pod changes: so the gateways get the CA of the
+ * cluster, which there is only now, without the wait. Not a must: who may not change pods waits. @throws the signal's reason
+ */
+export async function wakeGateways(asking: Asking): Promise<void> {
+  const { kube, namespace, signal, clock } = asking;
+  await untilThere(asking, CONFIG_MAPS, OWN_NAMES.trust);
+  const pods = `/api/v1/namespaces/${namespace}/pods`;
+  try {
+    const query = { labelSelector: GATEWAY_PODS };
+    const list = (await kube.call({ method: 'GET', path: pods, query, signal })) as {
+      readonly items?: readonly { readonly metadata: { readonly name: string } }[];
+    };
+    const annotations = { [JOINED_AT]: new Date(clock.epochMs()).toISOString() };
+    for (const { metadata } of list.items ?? []) {
+      await kube.call({
+        method: 'PATCH',
+        path: `${pods}/${metadata.name}`,
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { annotations } },
+        signal,
+      });
+    }
+  } catch (error) {
+    // One that is gone starts with what there is; one that must not be touched looks by itself.
+    if (!(error instanceof KubeApiError)) throw error;
+  }
 }
 
 /** The controller will not do it, whoever waits. */
@@ -78,6 +109,18 @@ async function untilGone(
     } catch (error) {
       if (error instanceof KubeApiError && error.reason === 'NotFound') return;
       throw error;
+    }
+    await clock.sleep(LOOK_EVERY_MS, signal);
+  }
+}
+
+async function untilThere({ kube, namespace, clock, signal }: Asking, resource: Resource, name: string): Promise<void> {
+  for (;;) {
+    try {
+      await kube.call({ method: 'GET', path: pathOf(resource, { namespace, name }), signal });
+      return;
+    } catch (error) {
+      if (!(error instanceof KubeApiError && error.reason === 'NotFound')) throw error;
     }
     await clock.sleep(LOOK_EVERY_MS, signal);
   }

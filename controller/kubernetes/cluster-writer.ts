@@ -88,7 +88,7 @@ export class ClusterWriter implements AsyncDisposable {
     const { derived } = controller.engine;
     const shared = { ...components, applier: this.#applier, present, events: this.#events, mayWrite };
     const { config } = controller;
-    this.#imports = new ImportDesk(shared, { config, derived, isComplete: () => controller.firstSync.complete });
+    this.#imports = new ImportDesk(shared, { config, derived, isComplete: () => controller.firstSync.whole });
     this.#exports = new ExportStatus(shared, { derived });
     this.#policies = new PolicyDesk(shared, {
       ...config,

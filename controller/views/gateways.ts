@@ -46,11 +46,21 @@ export function gatewayList(input: GatewaysInput): ListObject<'Gateway', Gateway
   const { state, own } = input;
   const peers = [...state.peers].toSorted(([left], [right]) => compareText(left, right));
   return listOf('Gateway', [
-    ...byName(own).map((gateway) => item(state.self, gateway, input.programmed.get(gateway.name), 'unknown')),
+    ...byName(own).flatMap((gateway) => ownItems(state.self, gateway, input)),
     ...peers.flatMap(([cluster, { view }]) =>
       byName(view.gateways).map((gateway) => item(cluster, gateway, undefined, probeOf(gateway, input.probes))),
     ),
   ]);
+}
+
+/** In Kubernetes one record stands for all pods behind a Service, and each of them is programmed by itself. */
+function ownItems(self: string, gateway: GatewayRecord, { own, programmed }: GatewaysInput): readonly GatewayItem[] {
+  const names = new Set(own.map(({ name }) => name));
+  const pods = [...programmed.keys()].filter((name) => !names.has(name)).toSorted(compareText);
+  if (pods.length === 0 || programmed.has(gateway.name)) {
+    return [item(self, gateway, programmed.get(gateway.name), 'unknown')];
+  }
+  return pods.map((name) => item(self, { ...gateway, name }, programmed.get(name), 'unknown'));
 }
 
 function byName(gateways: readonly GatewayRecord[]): readonly GatewayRecord[] {

@@ -327,3 +327,23 @@ test('status counts what the other commands show, worst findings first, and hide
     ['A', 'B'],
   );
 });
+
+test('the pods behind one record are shown each, with what each of them acknowledged', () => {
+  const standing = { connected: true, acknowledged: 5, pending: 0, refused: [] };
+  const { items } = gatewayList({
+    state: { ...STATE, peers: new Map() },
+    own: [gateway('default', '203.0.113.1')],
+    programmed: new Map([
+      ['pod-b', standing],
+      ['pod-a', { ...standing, pending: 2 }],
+    ]),
+    probes: new Map(),
+  });
+  assert.deepEqual(
+    items.map(({ metadata, spec, status: one }) => [metadata.name, spec.addresses[0], one.programmed?.pending]),
+    [
+      ['pod-a', '203.0.113.1:15443', 2],
+      ['pod-b', '203.0.113.1:15443', 0],
+    ],
+  );
+});

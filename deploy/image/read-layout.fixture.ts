@@ -78,7 +78,7 @@ export function readImage(folder: string): Image {
     RepoTags: saved?.RepoTags,
     Layers: manifest.layers.map(pathOf),
   });
-  const [reference = ''] = saved?.RepoTags ?? [];
+  const reference = saved?.RepoTags[0] ?? '';
   // The kubelet asks for the full name; the archive is made under a short one here.
   assert.equal(named.annotations?.['io.containerd.image.name'], `docker.io/library/${reference}`);
   return { digest: named.digest, reference, config, layers };

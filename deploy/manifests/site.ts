@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { PORTS, type Installation } from './common.ts';
+import type { InstallValues } from './values.ts';
 
 /** The `Site` that the pods read, from the values. Only what was given: everything else keeps the program's default. */
 export function siteYaml(installation: Installation): string {
@@ -32,7 +33,7 @@ function siteOf({ values, release }: Installation) {
       kubernetes: {
         namespace: release.namespace,
         ...(values.gateway.addresses.length === 0 ? {} : { gatewayAddress: values.gateway.addresses[0] }),
-        gatewayPort: values.gateway.service.port,
+        gatewayPort: gatewayPort(values.gateway.service),
         ...(values.dns.enabled ? {} : { dns: false }),
         ...(storeServer.enabled && storeServer.advertise !== '' ? { storeAddress: storeServer.advertise } : {}),
       },
@@ -44,6 +45,11 @@ function siteOf({ values, release }: Installation) {
       },
     },
   };
+}
+
+/** What belongs to a fixed address: that of a node is reached at the node's port. */
+function gatewayPort({ type, port, nodePort }: InstallValues['gateway']['service']): number {
+  return type === 'NodePort' && nodePort > 0 ? nodePort : port;
 }
 
 function given(name: string, text: string): Readonly<Record<string, string>> {

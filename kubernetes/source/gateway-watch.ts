@@ -110,7 +110,7 @@ export class GatewayWatch {
     const { service, slices } = this.#components;
     if (!service.synced || !slices.synced) return;
     const [present] = service.objects.values();
-    if (needsNodes(present)) this.#nodes ??= this.#openNodes();
+    if (needsNodes(present, this.#init)) this.#nodes ??= this.#openNodes();
     else this.#closeNodes();
     const pods = gatewayPods([...slices.objects.values()]);
     const addresses = this.#addresses(present, pods);

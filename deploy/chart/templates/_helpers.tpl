@@ -101,7 +101,9 @@ spec:
     {{- with .Values.gateway.addresses }}
     gatewayAddress: {{ first . | quote }}
     {{- end }}
-    gatewayPort: {{ .Values.gateway.service.port }}
+    {{- with .Values.gateway.service }}
+    gatewayPort: {{ and (eq .type "NodePort") (gt (int .nodePort) 0) | ternary .nodePort .port }}
+    {{- end }}
     {{- if not .Values.dns.enabled }}
     dns: false
     {{- end }}

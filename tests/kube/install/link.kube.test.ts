@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { PEERS, SECRETS } from '../../../kubernetes/api/resources.ts';
 import { DEFAULT_NAMESPACE, OWN_NAMES } from '../../../kubernetes/names.ts';
 import { until } from '../../redis/until.ts';
+import { PODS, pod } from '../objects.ts';
 import { Clusterset, isthmus } from '../sites/clusterset.ts';
 import { Site } from '../sites/site.ts';
 import { Admin } from './programs.ts';
@@ -25,9 +26,15 @@ test('a token goes from the one to the other, and the joining cluster says when 
   const admin = new Admin(west.server);
   const controller = await west.controller();
   const token = await isthmus('token', 'create', '--cluster', 'west', '--state-dir', east.stateDir('a'));
+  const gateway = { namespace: DEFAULT_NAMESPACE, name: 'gw-that-waits' };
+  const labels = { 'app.kubernetes.io/name': 'isthmus', 'app.kubernetes.io/component': 'gateway' };
+  await west.admin.create(PODS, pod(gateway, { ip: west.ip('gateway', 9), node: 'node-1', labels, ready: false }));
   const joined = await admin.isthmus(['join', '--kubernetes', '--token-file', '-'], token);
   assert.equal(joined.code, 0, joined.stderr);
   assert.match(joined.stderr, /^cluster west joined$/m);
+  // A kubelet looks at once at the mounts of a pod that changes.
+  const woken = await west.admin.get(PODS, gateway);
+  assert.match(woken?.metadata.annotations?.['isthmus.dev/joined-at'] ?? '', /^20/);
   await controller.untilReady();
   await until('each to have the other as a peer', async () => {
     const peers = await Promise.all([east, west].map((site) => site.admin.list(PEERS)));
