@@ -27,7 +27,10 @@ export async function untilAvailable(
       const isNew = observed >= generation && updated >= wanted && all <= updated;
       if (isNew && available >= wanted) break;
       const trouble = troubleOf(await podsOf(transport, deployment, signal));
-      const count = isNew ? `${available} of ${wanted} available` : `${updated} of ${wanted} are of the new template`;
+      const isEnough = available >= wanted;
+      const count = isEnough
+        ? `${updated} of ${wanted} are new, ${all - updated} old`
+        : `${available} of ${wanted} available`;
       onWaiting(told(deployment, count, trouble));
       await clock.sleep(LOOK_EVERY_MS, signal);
     }

@@ -7,7 +7,7 @@ import { parseAllDocuments } from 'yaml';
 import type { Manifest } from '../../../deploy/manifests/common.ts';
 import { pathOfManifest } from '../../../cli/install/targets.ts';
 import type { KubeObject } from '../../../kubernetes/api/objects.ts';
-import { CONFIG_MAPS, NAMESPACES } from '../../../kubernetes/api/resources.ts';
+import { CONFIG_MAPS, NAMESPACES, type Resource } from '../../../kubernetes/api/resources.ts';
 import { DEFAULT_NAMESPACE, OWN_NAMES } from '../../../kubernetes/names.ts';
 import { namespace, PODS, pod } from '../objects.ts';
 import { type KubeServer, startKubeServer } from '../server.ts';
@@ -20,6 +20,14 @@ const EVERYTHING = [
   ...['--set', 'storeServer.enabled=true', '--set', 'storeSecret=redis-login', '--set', 'image.pullSecrets=[pull]'],
   ...['--set', 'podCIDRs=[10.1.0.0/16]', '--set', 'controller.replicas=3'],
 ];
+
+const DEPLOYMENTS: Resource = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
+  scope: 'Namespaced',
+};
 
 /** What a kubelet says of every container. */
 const CONTAINER = { name: 'app', image: 'none.invalid/app', imageID: '', ready: false, restartCount: 0 };
@@ -62,6 +70,19 @@ describe('isthmus install on a real API server', () => {
     const expected = manifests.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name} applied`);
     assert.deepEqual(stdout.trimEnd().split('\n'), expected);
     for (const manifest of manifests) assert.notEqual(await standing(manifest), undefined, manifest.kind);
+  });
+
+  it('pods of the template before are not taken for the new ones', async () => {
+    const where = { namespace: DEFAULT_NAMESPACE, name: OWN_NAMES.controller };
+    const { metadata } = (await server.admin.get(DEPLOYMENTS, where)) ?? {};
+    const observedGeneration = metadata?.generation;
+    const old = { observedGeneration, replicas: 4, updatedReplicas: 1, readyReplicas: 4, availableReplicas: 4 };
+    await server.admin.patchStatus(DEPLOYMENTS, where, old);
+    const { code, stderr } = await admin.isthmus([...EAST, ...EVERYTHING, '--wait', '1s']);
+    assert.equal(code, 1);
+    assert.match(stderr, /isthmus-controller: 1 of 3 are new, 3 old/);
+    const none = { observedGeneration, replicas: 0, updatedReplicas: 0, readyReplicas: 0, availableReplicas: 0 };
+    await server.admin.patchStatus(DEPLOYMENTS, where, none);
   });
 
   it('run again it changes nothing', async () => {
