@@ -3,6 +3,7 @@ import type { Manifest } from '../../deploy/manifests/common.ts';
 import type { InstallValues } from '../../deploy/manifests/values.ts';
 import { DEFAULT_NAMESPACE } from '../../kubernetes/names.ts';
 import { UsageError } from '../exit.ts';
+import type { AwaitPods } from '../install/await-pods.ts';
 import type { Io } from '../io.ts';
 import { addKubeOptions, type KubeOptions, openKube } from '../kube-options.ts';
 import { outputOption } from '../output/format.ts';
@@ -140,7 +141,7 @@ async function waitForPods(
   const { waitSignal } = await import('../kube/wait.ts');
   const waiting = waitSignal(wait, io);
   if (waiting.isOver) return;
-  const { untilAvailable, untilStarted } = await import('../install/await-pods.ts');
+  const { untilStarted } = await import('../install/await-pods.ts');
   const { installedSite } = await import('../kube/installation.ts');
   const { SystemClock } = await import('../../runtime/clock.ts');
   let said = '';
@@ -149,17 +150,34 @@ async function waitForPods(
     said = text;
   };
   const deployments = manifests.filter(({ kind }) => kind === 'Deployment');
-  const [controllers] = deployments; // before the gateways, which start with its CA
+  const [controllers] = deployments;
   const { isAuthority, isEnrolled } = await installedSite(kube, namespace);
   const init = { clock: new SystemClock(), signal: waiting.signal, onWaiting };
   const pods =
     isAuthority || isEnrolled || controllers === undefined
-      ? untilAvailable(kube, deployments, init)
+      ? untilAllAvailable({ kube, namespace }, deployments, init)
       : untilStarted(kube, controllers, init);
   await waiting.orSay(pods, {
     message: `not all pods are there after ${wait}`,
     hint: `it is installed; kubectl -n ${namespace} describe pods tells what they wait for`,
   });
+}
+
+/** Controllers first: gateways start with the CA that those publish, and a kubelet is slow to show it to pods that wait. */
+async function untilAllAvailable(
+  { kube, namespace }: { readonly kube: OpenKube; readonly namespace: string },
+  deployments: readonly Manifest[],
+  init: AwaitPods,
+): Promise<void> {
+  const { isAvailable, untilAvailable } = await import('../install/await-pods.ts');
+  const { wakeGateways } = await import('../kube/join.ts');
+  const [controllers, ...gateways] = deployments;
+  if (controllers === undefined) return;
+  await untilAvailable(kube, [controllers], init);
+  for (const deployment of gateways) {
+    if (!(await isAvailable(kube, deployment, init.signal))) await wakeGateways({ kube, namespace, ...init });
+  }
+  await untilAvailable(kube, gateways, init);
 }
 
 /** Commands to be copied: they name the same cluster as this one did. */

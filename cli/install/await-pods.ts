@@ -21,11 +21,8 @@ export async function untilAvailable(
 ): Promise<void> {
   for (const deployment of deployments) {
     for (;;) {
-      const read = await transport.call({ method: 'GET', path: pathOfManifest(deployment), signal });
-      const { generation, wanted, observed, updated, all, available } = standing(read);
-      // Pods of the template before count as available too, and serve what was said before.
-      const isNew = observed >= generation && updated >= wanted && all <= updated;
-      if (isNew && available >= wanted) break;
+      const { isDone, wanted, updated, all, available } = await look(transport, deployment, signal);
+      if (isDone) break;
       const trouble = troubleOf(await podsOf(transport, deployment, signal));
       const isEnough = available >= wanted;
       const count = isEnough
@@ -35,6 +32,24 @@ export async function untilAvailable(
       await clock.sleep(LOOK_EVERY_MS, signal);
     }
   }
+}
+
+/** Whether there is nothing to wait for. */
+export async function isAvailable(
+  transport: KubeTransport,
+  deployment: Manifest,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return (await look(transport, deployment, signal)).isDone;
+}
+
+async function look(transport: KubeTransport, deployment: Manifest, signal: AbortSignal) {
+  const read = await transport.call({ method: 'GET', path: pathOfManifest(deployment), signal });
+  const stands = standing(read);
+  const { generation, wanted, observed, updated, all, available } = stands;
+  // Pods of the template before count as available too, and serve what was said before.
+  const isNew = observed >= generation && updated >= wanted && all <= updated;
+  return { ...stands, isDone: isNew && available >= wanted };
 }
 
 /** Until the pods of a Deployment run, ready or not: those of a cluster that has not joined wait for a token. */
