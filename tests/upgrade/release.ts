@@ -18,11 +18,16 @@ export interface Release extends Disposable {
   readonly program: string;
 }
 
-/** The newest of docs/releases.md; undefined in a clone that has not its commit. */
-export function newestRelease(): Release | undefined {
+/** All of docs/releases.md, oldest first; none in a clone that has not the commits. */
+export function releases(): readonly Release[] {
   const text = readFileSync(join(ROOT, 'docs/releases.md'), 'utf8');
-  const [, version = '', commit = ''] = [...text.matchAll(/^\| (\d+\.\d+\.\d+) \|.*`([0-9a-f]{40})`/gm)].at(-1) ?? [];
-  if (spawnSync('git', ['-C', ROOT, 'cat-file', '-e', `${commit}^{commit}`]).status !== 0) return undefined;
+  return [...text.matchAll(/^\| (\d+\.\d+\.\d+) \|.*`([0-9a-f]{40})`/gm)].flatMap(([, version = '', commit = '']) => {
+    if (spawnSync('git', ['-C', ROOT, 'cat-file', '-e', `${commit}^{commit}`]).status !== 0) return [];
+    return [unpacked(version, commit)];
+  });
+}
+
+function unpacked(version: string, commit: string): Release {
   const folder = mkdtempSync(join(tmpdir(), `isthmus-${version}-`));
   // An archive, not a worktree: nothing of it is to be seen in the checkout, however a test ends.
   const input = execFileSync('git', ['-C', ROOT, 'archive', commit], { maxBuffer: ARCHIVE_BYTES_MAX });

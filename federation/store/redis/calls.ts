@@ -96,7 +96,8 @@ export class Calls {
     switch (error.code) {
       case 'MOVED':
         await this.#routing.heed(error, node);
-        return attempt > MOVES_MAX ? undefined : 0;
+        // The first is news. More of them are nodes that have not agreed yet who keeps the slot: they need a moment.
+        return attempt > MOVES_MAX ? undefined : attempt === 1 ? 0 : SLOT_PAUSE_MS;
       case 'READONLY':
         await this.#routing.heed(error, node);
         return attempt > 1 ? undefined : 0;
@@ -137,8 +138,8 @@ function isSilence(error: unknown): boolean {
   return error instanceof ConnectionLostError && error.isOurs && !(error instanceof OversizedReplyError);
 }
 
-/** A slot that moves twice while we follow it is a rare thing; ten times is a cluster at odds with itself. */
-const MOVES_MAX = 5;
+/** Half a second: a cluster that sends to and fro for longer is at odds with itself. */
+const MOVES_MAX = 16;
 const SLOT_PAUSE_MS = 30;
 /** An idle connection may be dead, and one that is shared may be cut off for what another has asked. */
 const LOST_MAX = 2;
