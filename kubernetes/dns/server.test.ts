@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { Socket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
@@ -78,6 +79,43 @@ describe('the DNS server', () => {
       if (answers.length === names.length) break;
     }
     assert.deepEqual(answers, ['0 0', '1 0', '2 3']);
+  });
+
+  it('answers as many questions at once as the connection has room for, and the rest as answers are taken', async () => {
+    const COUNT = 600;
+    const addresses = Array.from({ length: 4_000 }, (_, at) => endpoint('east', `10.3.${at >> 8}.${at & 255}`));
+    const large = zoneOf(headless('shop/large', addresses));
+    const seen = { asked: 0 };
+    const components = { clock: new SystemClock(), log: silentLogger, metrics: new Metrics() };
+    const counted = (): Zone => {
+      seen.asked += 1;
+      return large;
+    };
+    await using patient = new DnsServer({ ...components, zone: counted }, { address: '127.0.0.1', port: 0 });
+    await patient.start();
+    const socket = connect(patient.port, '127.0.0.1');
+    socket.pause();
+    const question = framed(ask({ name: 'large.shop.svc.clusterset.local' }));
+    socket.write(Buffer.concat(Array.from({ length: COUNT }, () => question)));
+    while (seen.asked === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(seen.asked < COUNT / 2, `${seen.asked} answers were made for somebody who takes none`);
+    let taken = 0;
+    for await (const chunk of socket) {
+      taken += (chunk as Buffer).length; // no encoding is set
+      if (seen.asked === COUNT && taken > (COUNT - 1) * 60_000) break;
+    }
+  });
+
+  it('does not answer to port 0, to which nothing can be sent', async (t) => {
+    const bind = t.mock.method(Socket.prototype, 'bind');
+    const components = { clock: new SystemClock(), log: silentLogger, metrics: new Metrics(), zone: () => SHOP };
+    await using asked = new DnsServer(components, { address: '127.0.0.1', port: 0 });
+    await asked.start();
+    const [socket] = bind.mock.calls.map((call) => call.this as Socket);
+    const sender = { address: '127.0.0.1', family: 'IPv4', port: 0, size: 1 };
+    // As the kernel hands over what a raw socket sent; thrown here is thrown out of the process.
+    socket?.emit('message', ask({ name: 'web.shop.svc.clusterset.local' }), sender);
+    assert.match(await components.metrics.text(), /isthmus_dns_dropped_total\{reason="unreadable"\} 1/);
   });
 
   it('ends a connection whose message is too long, or no message', async () => {

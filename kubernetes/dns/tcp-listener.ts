@@ -47,6 +47,8 @@ export class TcpListener {
 
   #serve(socket: Socket): void {
     const frames = new TcpFrames();
+    /** Whole, and not answered yet. No more than one read of the socket brings, because nothing is read meanwhile. */
+    const waiting: Buffer[] = [];
     let idle = this.#armed(socket);
     this.#sockets.add(socket);
     socket.on('error', () => undefined); // `close` follows
@@ -64,22 +66,32 @@ export class TcpListener {
       if (messages.length === 0) return;
       idle.cancel();
       idle = this.#armed(socket);
-      this.#answer(socket, messages);
+      waiting.push(...messages);
+      this.#answer(socket, waiting);
     });
-    // Whoever asks without reading is not asked for more. The idle time still runs.
-    socket.on('drain', () => socket.resume());
+    socket.on('drain', () => this.#answer(socket, waiting));
   }
 
-  #answer(socket: Socket, messages: readonly Uint8Array[]): void {
-    for (const message of messages) {
+  /**
+   * As many as the socket has room for, because a read holds a thousand questions, and an answer up to 64 KiB. Whoever asks
+   * without taking the answers is not read from meanwhile; the idle time still runs.
+   */
+  #answer(socket: Socket, waiting: Buffer[]): void {
+    while (!socket.writableNeedDrain) {
+      const message = waiting.shift();
+      if (message === undefined) {
+        socket.resume();
+        return;
+      }
       const bytes = this.#components.answer(message);
       // RFC 7766 section 5: after nonsense nothing that follows can be trusted to begin where it seems to.
       if (bytes === undefined) {
         socket.destroy();
         return;
       }
-      if (!socket.write(framed(bytes))) socket.pause();
+      socket.write(framed(bytes));
     }
+    socket.pause();
   }
 
   #armed(socket: Socket): Timer {

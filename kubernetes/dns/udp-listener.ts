@@ -50,6 +50,11 @@ export class UdpListener {
   }
 
   #answer(socket: Socket, message: Uint8Array, { host, from }: { readonly host: string; readonly from: number }): void {
+    // RFC 768: no answer is wanted. Nobody asks so but to do harm: to send there throws, and would end the process.
+    if (from === 0) {
+      this.#components.metrics.dropped('unreadable');
+      return;
+    }
     const bytes = this.#components.answer(message);
     if (bytes === undefined) {
       this.#components.metrics.dropped('unreadable');
