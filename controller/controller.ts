@@ -331,7 +331,7 @@ export class Controller {
           await this.#gate.known.wait(signal);
           if (replica !== undefined) await this.#handover().untilKnown(signal);
         },
-        onPublished: () => this.onPublished.tell(this.engine.derived.own.records),
+        onPublished: () => this.onPublished.tell(this.engine.ownRecords),
         onFenced: () => {
           if (this.role instanceof ReplicaRole) this.role.fenced();
         },

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type ClusterId, parseClusterId } from '../federation/model/ids.ts';
+import type { RecordSet } from '../federation/model/records.ts';
+import { exampleGateway } from '../federation/model/testing/records.fixture.ts';
 import type { Store } from '../federation/store/contract.ts';
 import { MemoryShelf, MemoryStore } from '../federation/store/memory.ts';
 import { recordsOf } from '../federation/sync/clusterset.fixture.ts';
@@ -167,5 +169,39 @@ test('a restart in the dark serves at once, though one member has never publishe
   } finally {
     // Before the folder goes, in which it writes.
     await second.close();
+  }
+});
+
+test('what a quick store confirms is told as it was published, though the rest of the change is still to be worked out', async (t) => {
+  const { stateDir, shelf } = await stage(t);
+  const document = SITE_SCHEMA.parse({
+    apiVersion: API_VERSION,
+    kind: 'Site',
+    metadata: { name: EAST },
+    spec: { clusterset: DOMAIN, network: 'lan', store: ['memory:one'], stateDir },
+  });
+  const controller = await Controller.start(
+    toSiteConfig(document, (_field, path) => path),
+    {
+      ...components,
+      lookup: () => Promise.resolve([]),
+      openStore: () => Promise.resolve(new MemoryStore(components, { shelf })),
+    },
+  );
+  try {
+    const next = (): Promise<RecordSet> =>
+      new Promise((resolve) => {
+        const undo = controller.onPublished.add((records) => {
+          undo();
+          resolve(records);
+        });
+      });
+    await next();
+    const told = next();
+    controller.engine.update({ gateways: [exampleGateway()] });
+    const gateways = [...(await told).keys()].filter((key) => key.startsWith('gateway/'));
+    assert.equal(gateways.length, 1);
+  } finally {
+    await controller.close();
   }
 });

@@ -85,3 +85,15 @@ test('while one that was given up is not heard of, not all is known', () => {
   sync.heard(WEST);
   assert.equal(sync.whole, true);
 });
+
+test('a member that was given up and is taken off the roster is not missed any more', () => {
+  const sync = new FirstSync();
+  sync.know([EAST, WEST], () => true);
+  sync.begin();
+  sync.listed(new Set([EAST]));
+  sync.heard(EAST);
+  sync.giveUp();
+  assert.equal(sync.whole, false);
+  sync.know([EAST]);
+  assert.deepEqual([sync.whole, sync.message], [true, undefined]);
+});

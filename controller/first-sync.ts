@@ -46,10 +46,12 @@ export class FirstSync {
   }
 
   /**
-   * Active members of the roster; a newer one, read before the first push, may have more.
+   * All active members of the roster; a newer one, read before the first push, may have more. Who is none any more is not
+   * waited for, nor missed.
    * @param isProven whether a mark says that the cluster was accepted once
    */
-  know(members: Iterable<ClusterId>, isProven: (cluster: ClusterId) => boolean = () => false): void {
+  know(members: readonly ClusterId[], isProven: (cluster: ClusterId) => boolean = () => false): void {
+    for (const cluster of this.#waiting) if (!members.includes(cluster)) this.#waiting.delete(cluster);
     if (this.#complete) return;
     for (const cluster of members) {
       if (!this.#heard.has(cluster)) this.#waiting.add(cluster);

@@ -98,12 +98,15 @@ function flagValues({ cluster, clusterset, network, region, authority, image }: 
   };
 }
 
+/** Tag and digest both: one that a values file has would go before the other that is given here. */
 function imageValue(image: string) {
   const [name = '', digest] = image.split('@');
-  if (digest !== undefined) return { repository: name, digest };
+  if (digest !== undefined) return { repository: name, tag: '', digest };
   // A colon after the last slash begins a tag; one before it is the port of a registry.
   const colon = name.indexOf(':', name.lastIndexOf('/') + 1);
-  return colon < 0 ? { repository: name } : { repository: name.slice(0, colon), tag: name.slice(colon + 1) };
+  return colon < 0
+    ? { repository: name, tag: '', digest: '' }
+    : { repository: name.slice(0, colon), tag: name.slice(colon + 1), digest: '' };
 }
 
 async function print(manifests: readonly Manifest[], options: InstallOptions, io: Io): Promise<void> {

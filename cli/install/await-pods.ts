@@ -1,7 +1,7 @@
 import type { Manifest } from '../../deploy/manifests/common.ts';
 import type { KubeTransport } from '../../kubernetes/api/transport.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { podsOf, startedPods, troubleOf } from './pods.ts';
+import { podGroup, podsOf, startedPods, troubleOf } from './pods.ts';
 import { pathOfManifest } from './targets.ts';
 
 /** Waits for what the built-in controllers and kubelets make of an installation, and says what is missing. */
@@ -23,7 +23,7 @@ export async function untilAvailable(
     for (;;) {
       const { isDone, wanted, updated, all, available } = await look(transport, deployment, signal);
       if (isDone) break;
-      const trouble = troubleOf(await podsOf(transport, deployment, signal));
+      const trouble = troubleOf(await podsOf(transport, podGroup(deployment), signal));
       const isEnough = available >= wanted;
       const count = isEnough
         ? `${updated} of ${wanted} are new, ${all - updated} old`
@@ -61,7 +61,7 @@ export async function untilStarted(
   for (;;) {
     const read = await transport.call({ method: 'GET', path: pathOfManifest(deployment), signal });
     const { wanted } = standing(read);
-    const pods = await podsOf(transport, deployment, signal);
+    const pods = await podsOf(transport, podGroup(deployment), signal);
     const started = startedPods(pods);
     if (started >= wanted) return;
     onWaiting(told(deployment, `${started} of ${wanted} started`, troubleOf(pods)));

@@ -22,17 +22,28 @@ const MESSAGE_CHARACTERS_MAX = 200;
 /** On the way, not in trouble. */
 const USUAL = new Set(['ContainerCreating', 'PodInitializing']);
 
+/** Which pods: those of a namespace that have these labels. */
+export interface PodGroup {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export function podGroup({ metadata, spec }: Manifest): PodGroup {
+  // Our own Deployments select by labels, and are in a namespace.
+  const { matchLabels } = (spec as { selector: { matchLabels: Readonly<Record<string, string>> } }).selector;
+  return { namespace: metadata.namespace ?? '', labels: matchLabels };
+}
+
+/** Those that are not on their way out. */
 export async function podsOf(
   transport: KubeTransport,
-  { metadata, spec }: Manifest,
+  { namespace, labels }: PodGroup,
   signal: AbortSignal,
 ): Promise<readonly PodStanding[]> {
-  // Our own Deployments select by labels.
-  const { matchLabels } = (spec as { selector: { matchLabels: Readonly<Record<string, string>> } }).selector;
-  const labelSelector = Object.entries(matchLabels)
+  const labelSelector = Object.entries(labels)
     .map((pair) => pair.join('='))
     .join();
-  const path = `/api/v1/namespaces/${metadata.namespace}/pods`;
+  const path = `/api/v1/namespaces/${namespace}/pods`;
   const list = await transport.call({ method: 'GET', path, query: { labelSelector }, signal });
   const pods = (list as { readonly items?: readonly PodStanding[] }).items ?? []; // a 200 to a list is a list
   return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);

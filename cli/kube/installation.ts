@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { CONFIG_MAPS, pathOf, type Resource } from '../../kubernetes/api/resources.ts';
+import { CONFIG_MAPS, DEPLOYMENTS, pathOf, type Resource } from '../../kubernetes/api/resources.ts';
 import { KubeApiError, type KubeTransport } from '../../kubernetes/api/transport.ts';
 import { OWN_NAMES } from '../../kubernetes/names.ts';
 import { UsageError } from '../exit.ts';
@@ -18,14 +18,6 @@ export interface InstalledSite {
   /** Somebody has asked it to leave. */
   readonly isLeaving: boolean;
 }
-
-const DEPLOYMENTS: Resource = {
-  group: 'apps',
-  version: 'v1',
-  kind: 'Deployment',
-  plural: 'deployments',
-  scope: 'Namespaced',
-};
 
 /** @throws UsageError when nothing is installed in the namespace */
 export async function installedSite(kube: KubeTransport, namespace: string): Promise<InstalledSite> {

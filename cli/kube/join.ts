@@ -1,16 +1,17 @@
+import { selectorLabels } from '../../deploy/manifests/common.ts';
 import type { KubeObject } from '../../kubernetes/api/objects.ts';
 import { CONFIG_MAPS, pathOf, type Resource, SECRETS } from '../../kubernetes/api/resources.ts';
 import { KubeApiError, type KubeTransport } from '../../kubernetes/api/transport.ts';
 import { FIELD_MANAGER, OWN_NAMES } from '../../kubernetes/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { IsthmusError } from '../../runtime/errors.ts';
+import { podsOf } from '../install/pods.ts';
 
 /**
  * What `join` and `leave` do in Kubernetes: they put one object into the namespace of the installation, and wait until its
  * controller has dealt with it and taken it away. Keys are made by the controller and never seen here.
  */
 const LOOK_EVERY_MS = 300;
-const GATEWAY_PODS = 'app.kubernetes.io/name=isthmus,app.kubernetes.io/component=gateway';
 const JOINED_AT = 'isthmus.dev/joined-at';
 
 export interface Asking {
@@ -49,27 +50,25 @@ export async function untilTokenUsed(asking: Asking): Promise<void> {
  */
 export async function wakeGateways(asking: Asking): Promise<void> {
   const { kube, namespace, signal, clock } = asking;
-  await untilThere(asking, CONFIG_MAPS, OWN_NAMES.trust);
-  const pods = `/api/v1/namespaces/${namespace}/pods`;
-  try {
-    const query = { labelSelector: GATEWAY_PODS };
-    const list = (await kube.call({ method: 'GET', path: pods, query, signal })) as {
-      readonly items?: readonly { readonly metadata: { readonly name: string } }[];
-    };
-    const annotations = { [JOINED_AT]: new Date(clock.epochMs()).toISOString() };
-    for (const { metadata } of list.items ?? []) {
-      await kube.call({
-        method: 'PATCH',
-        path: `${pods}/${metadata.name}`,
-        contentType: 'application/merge-patch+json',
-        body: { metadata: { annotations } },
-        signal,
-      });
-    }
-  } catch (error) {
-    // One that is gone starts with what there is; one that must not be touched looks by itself.
-    if (!(error instanceof KubeApiError)) throw error;
+  while ((await look(asking, CONFIG_MAPS, OWN_NAMES.trust)) === undefined) await clock.sleep(LOOK_EVERY_MS, signal);
+  const pods = await podsOf(kube, { namespace, labels: selectorLabels('gateway') }, signal).catch(unlessRefused);
+  const annotations = { [JOINED_AT]: new Date(clock.epochMs()).toISOString() };
+  for (const { metadata } of pods ?? []) {
+    const patch = {
+      method: 'PATCH',
+      path: `/api/v1/namespaces/${namespace}/pods/${metadata.name}`,
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { annotations } },
+      signal,
+    } as const;
+    await kube.call(patch).catch(unlessRefused);
   }
+}
+
+/** A pod that is gone has another in its place, which starts with what there is; one that must not be touched looks by itself. */
+function unlessRefused(error: unknown): undefined {
+  if (!(error instanceof KubeApiError)) throw error;
+  return undefined;
 }
 
 /** The controller will not do it, whoever waits. */
@@ -98,31 +97,26 @@ export async function untilLeft(asking: Asking, onState: (text: string) => void)
 }
 
 async function untilGone(
-  { kube, namespace, clock, signal }: Asking,
+  asking: Asking,
   resource: Resource,
   name: string,
   onSeen: (object: unknown) => void,
 ): Promise<void> {
   for (;;) {
-    try {
-      onSeen(await kube.call({ method: 'GET', path: pathOf(resource, { namespace, name }), signal }));
-    } catch (error) {
-      if (error instanceof KubeApiError && error.reason === 'NotFound') return;
-      throw error;
-    }
-    await clock.sleep(LOOK_EVERY_MS, signal);
+    const object = await look(asking, resource, name);
+    if (object === undefined) return;
+    onSeen(object);
+    await asking.clock.sleep(LOOK_EVERY_MS, asking.signal);
   }
 }
 
-async function untilThere({ kube, namespace, clock, signal }: Asking, resource: Resource, name: string): Promise<void> {
-  for (;;) {
-    try {
-      await kube.call({ method: 'GET', path: pathOf(resource, { namespace, name }), signal });
-      return;
-    } catch (error) {
-      if (!(error instanceof KubeApiError && error.reason === 'NotFound')) throw error;
-    }
-    await clock.sleep(LOOK_EVERY_MS, signal);
+/** Undefined: there is no such object. */
+async function look({ kube, namespace, signal }: Asking, resource: Resource, name: string): Promise<unknown> {
+  try {
+    return await kube.call({ method: 'GET', path: pathOf(resource, { namespace, name }), signal });
+  } catch (error) {
+    if (error instanceof KubeApiError && error.reason === 'NotFound') return undefined;
+    throw error;
   }
 }
 

@@ -16,16 +16,16 @@ export async function writeGeneration(path: string, bytes: Uint8Array): Promise<
   const temporary = `${path}.tmp`;
   const { file, folder } = await openBoth(temporary);
   try {
-    await file.writeFile(bytes).catch(async (error: unknown) => {
-      // Half a file on a full disk only makes it fuller.
-      await ignoreMissing(unlink(temporary));
-      throw error;
-    });
+    await file.writeFile(bytes);
     // Every remote change passes here: what need not wait for each other does not. The octets are in the file by now, so a
-    // full disk has spoken, and until the sync is through the previous generation is what a crash finds.
+    // full disk has mostly spoken, and until the sync is through the previous generation is what a crash finds.
     await Promise.all([file.sync(), ignoreMissing(rename(path, previousOf(path)))]);
     await rename(temporary, path);
     await folder.sync();
+  } catch (error) {
+    // Half a file on a full disk only makes it fuller.
+    await ignoreMissing(unlink(temporary));
+    throw error;
   } finally {
     for (const handle of [file, folder]) handle.close().catch(() => undefined); // synced: a close has nothing to add
   }

@@ -17,6 +17,7 @@ export const NAMESPACES = resource('v1', 'Namespace', 'namespaces', 'Cluster');
 export const NODES = resource('v1', 'Node', 'nodes', 'Cluster');
 export const SERVICES = resource('v1', 'Service', 'services', 'Namespaced');
 export const SECRETS = resource('v1', 'Secret', 'secrets', 'Namespaced');
+export const DEPLOYMENTS = resource('apps/v1', 'Deployment', 'deployments', 'Namespaced');
 export const CONFIG_MAPS = resource('v1', 'ConfigMap', 'configmaps', 'Namespaced');
 export const EVENTS = resource('events.k8s.io/v1', 'Event', 'events', 'Namespaced');
 export const LEASES = resource('coordination.k8s.io/v1', 'Lease', 'leases', 'Namespaced');

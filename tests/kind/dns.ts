@@ -1,10 +1,12 @@
 /** What `isthmus install` asks an administrator to do where CoreDNS has no option `multicluster`: forward the zone. */
+import { patchCorefile } from '../../kubernetes/dns/corefile.ts';
+import { DEFAULT_NAMESPACE, OWN_NAMES } from '../../kubernetes/names.ts';
 import type { KindCluster } from './kind-cluster.ts';
 
 const DNS_NAMESPACE = 'kube-system';
-const ZONE = 'clusterset.local';
+const DNS_PORT = 53;
 
-export async function forwardZone(cluster: KindCluster, namespace: string): Promise<void> {
+export async function forwardZone(cluster: KindCluster): Promise<void> {
   const [config, service] = await Promise.all([
     cluster.kubectlJson<{ readonly data: { readonly Corefile: string } }>([
       '-n',
@@ -14,13 +16,14 @@ export async function forwardZone(cluster: KindCluster, namespace: string): Prom
       'coredns',
     ]),
     cluster.kubectlJson<{ readonly spec: { readonly clusterIP: string } }>([
-      ...['-n', namespace, 'get', 'service', 'isthmus-dns'],
+      ...['-n', DEFAULT_NAMESPACE, 'get', 'service', OWN_NAMES.dns],
     ]),
   ]);
-  const { Corefile } = config.data;
-  if (Corefile.includes(`${ZONE}:53`)) return;
-  const zone = `${ZONE}:53 {\n    errors\n    cache 5\n    forward . ${service.spec.clusterIP}:53\n}\n`;
-  const patch = { data: { Corefile: `${Corefile.trimEnd()}\n${zone}` } };
+  const servers = [{ address: service.spec.clusterIP, port: DNS_PORT }];
+  const patched = patchCorefile(config.data.Corefile, { mode: 'forward', servers });
+  if (patched.kind === 'unchanged') return;
+  if (patched.kind === 'refused') throw new Error(patched.message);
+  const patch = { data: { Corefile: patched.text } };
   const inNamespace = ['-n', DNS_NAMESPACE];
   await cluster.kubectl([
     ...inNamespace,

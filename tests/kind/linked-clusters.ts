@@ -1,5 +1,7 @@
 /** A topology that runs: its clusters made, joined by an installation as a user makes it, and taken down again. */
+import { selectorLabels } from '../../deploy/manifests/common.ts';
 import type { Topology, TopologyCluster } from '../../topologies/schema.ts';
+import { DEFAULT_NAMESPACE } from '../../kubernetes/names.ts';
 import { until } from '../redis/until.ts';
 import { type Commands, unlessCommand } from './commands.ts';
 import { KindCluster } from './kind-cluster.ts';
@@ -19,7 +21,6 @@ export interface LinkedClustersInit {
 }
 
 const CLUSTERSET = 'prod.example.org';
-export const INSTALL_NAMESPACE = 'isthmus-system';
 const GATEWAY_PORT = 30_443;
 const STORE_PORT = 30_090;
 
@@ -150,8 +151,9 @@ function setting(values: readonly string[]): readonly string[] {
 
 /** The pod that `deploy/` picks may be the one that follows: it names the leader, and another is asked. */
 async function tokenFor(authority: RunningCluster, { plan }: RunningCluster): Promise<string> {
-  const inNamespace = ['-n', INSTALL_NAMESPACE];
-  const selector = 'app.kubernetes.io/name=isthmus,app.kubernetes.io/component=controller';
+  const inNamespace = ['-n', DEFAULT_NAMESPACE];
+  const labels = Object.entries(selectorLabels('controller'));
+  const selector = labels.map((pair) => pair.join('=')).join();
   let token: string | undefined;
   await until(`${authority.plan.name} to make a token`, async () => {
     const pods = await authority.kind.kubectl([...inNamespace, 'get', 'pods', '-l', selector, '-o', 'name']);

@@ -13,11 +13,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorText } from '../../runtime/errors.ts';
-import { loadNamedTopology } from '../../topologies/load.ts';
+import { loadNamedTopology, namedTopologies } from '../../topologies/load.ts';
 import { Commands } from './commands.ts';
 import { forwardZone } from './dns.ts';
 import { KindCluster } from './kind-cluster.ts';
-import { INSTALL_NAMESPACE, kindName, LinkedClusters } from './linked-clusters.ts';
+import { kindName, LinkedClusters } from './linked-clusters.ts';
 import { nodeImage } from './node-image.ts';
 import { type Cell, tableOf } from './results.ts';
 import type { Scenario, Stage } from './scenario.ts';
@@ -35,10 +35,18 @@ const { positionals, values } = parseArgs({
   },
 });
 
-async function image(commands: Commands): Promise<{ readonly archive: string; readonly image: string }> {
+/** Of Isthmus and of the nodes: the same for all topologies. */
+interface Images {
+  readonly archive: string;
+  readonly image: string;
+  readonly nodeImage: string;
+}
+
+async function buildImages(commands: Commands): Promise<Images> {
   const printed = await commands.run(process.execPath, [join(ROOT, 'deploy/image/build.ts')]);
   const [archive = '', named = ''] = printed.trim().split('\n');
-  return { archive, image: named.split(' ')[0] ?? '' };
+  const [image = ''] = named.split(' ');
+  return { archive, image, nodeImage: await nodeImage(commands, process.env) };
 }
 
 async function runScenario(stage: Stage, topology: string, scenario: Scenario): Promise<Cell> {
@@ -62,51 +70,74 @@ async function takeDown(name: string, commands: Commands): Promise<void> {
   await Wires.remove(commands, topology);
 }
 
-async function runTopology(name: string, signal: AbortSignal): Promise<readonly Cell[]> {
-  const folder = await mkdtemp(join(tmpdir(), `isthmus-kind-${name}-`));
-  const startedMs = performance.now();
-  const onStep = (text: string): void => {
-    console.log(`${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(6)} s  ${name}: ${text}`);
-  };
-  onStep(`commands and their output: ${join(folder, 'commands.log')}`);
-  const enter = (process.env['ISTHMUS_KIND_ENTER'] ?? '').split(' ').filter((word) => word !== '');
-  const commands = new Commands({ logFile: join(folder, 'commands.log'), signal, enter });
-  if (values.down === true) {
-    await takeDown(name, commands);
-    return [];
-  }
+async function runTopology(name: string, run: Run, images: Images): Promise<readonly Cell[]> {
+  const { folder, commands } = run;
+  const onStep = (text: string): void => run.onStep(`${name}: ${text}`);
   const topology = await loadNamedTopology(name);
-  const built = await image(commands);
-  await using linked = await LinkedClusters.start(commands, {
-    ...{ topology, folder, onStep, ...built },
-    nodeImage: await nodeImage(commands, process.env),
-    program: join(ROOT, 'bin/isthmus'),
-  });
+  const program = join(ROOT, 'bin/isthmus');
+  await using linked = await LinkedClusters.start(commands, { topology, folder, onStep, program, ...images });
   if (process.env['KEEP'] === '1' || values.up === true) {
     linked.keep();
     for (const { plan, kind } of linked.clusters)
       onStep(`cluster ${plan.name}: kubectl --kubeconfig ${kind.kubeconfig}`);
   }
-  await Promise.all(linked.clusters.map(({ kind }) => forwardZone(kind, INSTALL_NAMESPACE)));
+  await Promise.all(linked.clusters.map(({ kind }) => forwardZone(kind)));
   onStep('the clusters answer for clusterset.local');
   if (values.up === true) return [];
   const wanted = SCENARIOS.filter(({ name: one }) => values.scenario?.includes(one) ?? true);
   const cells: Cell[] = [];
-  for (const scenario of wanted) cells.push(await runScenario({ linked, image: built.image, onStep }, name, scenario));
+  for (const scenario of wanted) cells.push(await runScenario({ linked, image: images.image, onStep }, name, scenario));
   return cells;
 }
 
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)));
-const cells: Cell[] = [];
-for (const name of positionals) {
-  try {
-    cells.push(...(await runTopology(name, stop.signal)));
-  } catch (error) {
-    cells.push({ topology: name, scenario: 'set-up', verdict: 'fail', seconds: 0, reason: errorText(error) });
+/** What all topologies of one invocation share. */
+interface Run {
+  readonly folder: string;
+  readonly commands: Commands;
+  readonly onStep: (text: string) => void;
+}
+
+async function begin(): Promise<Run> {
+  const folder = await mkdtemp(join(tmpdir(), 'isthmus-kind-'));
+  const startedMs = performance.now();
+  const onStep = (text: string): void => {
+    console.log(`${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
+  };
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)));
+  const enter = (process.env['ISTHMUS_KIND_ENTER'] ?? '').split(' ').filter((word) => word !== '');
+  const logFile = join(folder, 'commands.log');
+  onStep(`commands and their output: ${logFile}`);
+  return { folder, onStep, commands: new Commands({ logFile, signal: stop.signal, enter }) };
+}
+
+async function runAll(names: readonly string[], run: Run): Promise<readonly Cell[]> {
+  const images = await buildImages(run.commands);
+  const cells: Cell[] = [];
+  for (const topology of names) {
+    try {
+      cells.push(...(await runTopology(topology, run, images)));
+    } catch (error) {
+      run.onStep(`${topology}: ${errorText(error)}`);
+      cells.push({ topology, scenario: 'set-up', verdict: 'fail', seconds: 0, reason: errorText(error) });
+    }
+  }
+  return cells;
+}
+
+const known = SCENARIOS.map(({ name }) => name);
+const unknown = values.scenario?.filter((name) => !known.includes(name)) ?? [];
+if (positionals.length === 0 || unknown.length > 0) {
+  const what = unknown.length > 0 ? `no scenario ${unknown.join(', ')}` : 'no topology is named';
+  console.error(`error: ${what}; topologies: ${(await namedTopologies()).join(', ')}; scenarios: ${known.join(', ')}`);
+  process.exitCode = 2;
+} else {
+  const run = await begin();
+  if (values.down === true) for (const name of positionals) await takeDown(name, run.commands);
+  else {
+    const cells = await runAll(positionals, run);
+    if (values.up !== true) console.log(`\n${tableOf(cells)}`);
+    if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(cells, undefined, 2)}\n`);
+    if (cells.some(({ verdict }) => verdict === 'fail')) process.exitCode = 1;
   }
 }
-const isRun = values.up !== true && values.down !== true;
-if (isRun) console.log(`\n${tableOf(cells)}`);
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(cells, undefined, 2)}\n`);
-if ((isRun && cells.length === 0) || cells.some(({ verdict }) => verdict === 'fail')) process.exitCode = 1;

@@ -7,7 +7,7 @@ import { parseAllDocuments } from 'yaml';
 import type { Manifest } from '../../../deploy/manifests/common.ts';
 import { pathOfManifest } from '../../../cli/install/targets.ts';
 import type { KubeObject } from '../../../kubernetes/api/objects.ts';
-import { CONFIG_MAPS, NAMESPACES, type Resource } from '../../../kubernetes/api/resources.ts';
+import { CONFIG_MAPS, DEPLOYMENTS, NAMESPACES } from '../../../kubernetes/api/resources.ts';
 import { DEFAULT_NAMESPACE, OWN_NAMES } from '../../../kubernetes/names.ts';
 import { namespace, PODS, pod } from '../objects.ts';
 import { type KubeServer, startKubeServer } from '../server.ts';
@@ -20,14 +20,6 @@ const EVERYTHING = [
   ...['--set', 'storeServer.enabled=true', '--set', 'storeSecret=redis-login', '--set', 'image.pullSecrets=[pull]'],
   ...['--set', 'podCIDRs=[10.1.0.0/16]', '--set', 'controller.replicas=3'],
 ];
-
-const DEPLOYMENTS: Resource = {
-  group: 'apps',
-  version: 'v1',
-  kind: 'Deployment',
-  plural: 'deployments',
-  scope: 'Namespaced',
-};
 
 /** What a kubelet says of every container. */
 const CONTAINER = { name: 'app', image: 'none.invalid/app', imageID: '', ready: false, restartCount: 0 };
@@ -136,6 +128,14 @@ describe('isthmus install on a real API server', () => {
     assert.match(applied, /deployment\.apps\/isthmus-gateway serverside-applied \(server dry run\)/);
     assert.match(applied, /networkpolicy\.networking\.k8s\.io\/isthmus-controller serverside-applied/);
     assert.match(applied, /poddisruptionbudget\.policy\/isthmus-gateway serverside-applied/);
+  });
+
+  it('an image that is named goes before the digest of a values file', async () => {
+    const file = resolve(server.dir, 'values.yaml');
+    await writeFile(file, `image: { repository: old, digest: "sha256:${'0'.repeat(64)}", pullPolicy: Never }\n`);
+    const manifests = await printed(['--values', file, '--image', 'registry.example.org/isthmus:9']);
+    const text = JSON.stringify(manifests.filter(({ kind }) => kind === 'Deployment'));
+    assert.equal(text.match(/"image":"registry\.example\.org\/isthmus:9","imagePullPolicy":"Never"/g)?.length, 2);
   });
 
   it('the kustomize base is taken by kubectl as it is', async () => {
